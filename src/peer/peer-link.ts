@@ -1,0 +1,78 @@
+import type { Address, Hex } from '../shared/ids.ts';
+import type { Json } from '../shared/json.ts';
+
+/** Where a peer can be found: its key, looked up in the DHT, and TCP endpoints if it published or told any. */
+export interface PeerAddress {
+  peerKey: Hex;
+  endpoints?: readonly { host: string; port: number }[];
+}
+
+/** Who is at the other end, proven: the wallet signed the peer key and the peer key holds the connection. */
+export interface PeerIdentity {
+  peerKey: Hex;
+  wallet: Address;
+  role: 'provider' | 'renter' | 'validator';
+}
+
+/** One logical byte stream of a connection, with credit: a slow reader stalls the writer, never our memory. */
+export interface PeerStream {
+  readonly kind: string;
+  readonly params: Json;
+  /** Resolves once the bytes are handed on within the other side's credit. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** No more bytes from here; the other direction stays open. */
+  end(): Promise<void>;
+  /** Bytes from the other side, until its end. Reading grants credit. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** A small out-of-band message beside the bytes, in order with them (terminal size, exit code). */
+  note(value: Json): Promise<void>;
+  onNote(listener: (value: Json) => void): void;
+  /** Both directions at once, with the reason told to the other side. */
+  abort(reason: string): void;
+  /** Resolves when both directions have ended; carries the reason when aborted. */
+  readonly closed: Promise<{ reason: string | null }>;
+}
+
+export interface PeerConnection {
+  readonly remote: PeerIdentity;
+  readonly carrier: 'dht' | 'tcp';
+  /** True when the bytes go through a relay rather than directly. */
+  readonly relayed: boolean;
+  /** Ask and wait for the answer. Errors of the other side arrive as AppError with its code. */
+  request(kind: string, body: Json, options?: { signal?: AbortSignal; timeoutMs?: number }): Promise<Json>;
+  /** Tell without an answer. */
+  event(kind: string, body: Json): void;
+  onEvent(listener: (kind: string, body: Json) => void): () => void;
+  /** Opens a byte stream; rejects with AppError if the other side refuses it. */
+  open(kind: string, params: Json, options?: { signal?: AbortSignal }): Promise<PeerStream>;
+  /** Own ping every 5 s; null until the first answer. */
+  rttMs(): number | null;
+  close(reason?: string): void;
+  readonly closed: Promise<{ reason: string }>;
+}
+
+/** What a host does with what strangers ask. Throwing an AppError answers with its code and message. */
+export interface PeerHandler {
+  onConnection?(connection: PeerConnection): void;
+  onRequest(connection: PeerConnection, kind: string, body: Json): Promise<Json>;
+  /** Return when the stream has been taken over; throw to refuse it. */
+  onStream(connection: PeerConnection, stream: PeerStream): Promise<void> | void;
+}
+
+/** Proves and checks that a wallet stands behind a peer key (EIP-712 `PeerBinding`); the wallet room provides it. */
+export interface PeerBinder {
+  readonly wallet: Address;
+  readonly chainId: number;
+  /** Our wallet's signature over (our peerKey, role, notAfter). */
+  sign(peerKey: Hex, role: PeerIdentity['role'], notAfter: number): Promise<Hex>;
+  /** The address that signed, or null when the signature is nonsense. */
+  recover(peerKey: Hex, role: PeerIdentity['role'], notAfter: number, signature: Hex): Address | null;
+}
+
+export interface PeerLink {
+  readonly peerKey: Hex;
+  /** TCP endpoints that accept connections now. */
+  readonly endpoints: readonly { host: string; port: number }[];
+  connect(to: PeerAddress, options?: { signal?: AbortSignal; expectWallet?: Address }): Promise<PeerConnection>;
+  close(): Promise<void>;
+}
