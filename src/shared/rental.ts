@@ -57,9 +57,15 @@ export const rentalSpecSchema = z.strictObject({
     .max(16)
     .refine((ports) => new Set(ports).size === ports.length, 'names a port twice')
     .default([]),
-  memoryBytes: z.int().min(64 * MIB).optional(),
+  memoryBytes: z
+    .int()
+    .min(64 * MIB)
+    .optional(),
   cpus: z.number().min(0.1).max(256).optional(),
-  diskBytes: z.int().min(64 * MIB).default(10 * GIB),
+  diskBytes: z
+    .int()
+    .min(64 * MIB)
+    .default(10 * GIB),
   /** Whether the container may reach the internet (never the owner's own network). */
   internet: z.boolean().default(true),
 });
@@ -68,13 +74,5 @@ export type RentalSpec = z.infer<typeof rentalSpecSchema>;
 export type RentalSpecInput = z.input<typeof rentalSpecSchema>;
 
 /** Where a rental stands, as both hosts and every screen name it. */
-export const RENTAL_PHASES = [
-  'opening',
-  'preparing',
-  'running',
-  'paused',
-  'ending',
-  'closing',
-  'closed',
-] as const;
+export const RENTAL_PHASES = ['opening', 'preparing', 'running', 'paused', 'ending', 'closing', 'closed'] as const;
 export type RentalPhase = (typeof RENTAL_PHASES)[number];
