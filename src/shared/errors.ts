@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   'toolkit-missing': { status: 503, exit: 12 },
   timeout: { status: 504, exit: 13 },
   unsupported: { status: 501, exit: 14 },
+  'host-down': { status: 503, exit: 15 },
   internal: { status: 500, exit: 1 },
 } as const satisfies Record<string, { status: number; exit: number }>;
 
