@@ -95,6 +95,8 @@ export interface OutgoingTransaction {
   chainId: number;
   from: Address;
   nonce: number;
+  /** 0, then 1, 2, … for replacements with a higher fee. */
+  attempt: number;
   label: string;
   txHash: Bytes32;
   raw: Hex;
