@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
+import {Parameters} from "./Parameters.sol";
+
+/// What a provider offers. The chain keeps a hash of the part that a deal depends on; everything else stands in the events.
+struct OfferParams {
+    /// "gpu" class as people search for it, such as "rtx-4090", or "cpu".
+    string gpuType;
+    /// The card's full name as its driver gives it.
+    string gpuModel;
+    /// Where the machine stands, such as "eu-central".
+    string region;
+    /// Words separated by blanks: frameworks, isolation, what else a renter may filter by.
+    string features;
+    /// The token it is paid in; the zero address is ETH.
+    address token;
+    /// Smallest units of `token` for `unit` seconds of one whole bundle.
+    uint128 price;
+    /// Seconds one price covers: 60, 3600 or 86400.
+    uint32 unit;
+    /// Seconds the first voucher covers, 60 to 600.
+    uint32 minSeconds;
+    /// Unix seconds after which nothing of this offer runs.
+    uint40 endsBy;
+    /// Cards in one bundle; 0 where the processor is for rent.
+    uint16 gpuCount;
+    /// Memory of one card in GiB.
+    uint32 gpuMemoryGb;
+    /// Identical bundles; one deal takes one.
+    uint16 units;
+    /// Public key under which the machine is found and recognised.
+    bytes32 peerKey;
+    /// Key of the provider's host: signs closes, may settle, release and raise.
+    address providerSigner;
+}
+
+/// @title Offers
+/// @notice What is for rent. A provider registers, changes, pauses and delists its own offers; deals take and free units.
+/// @dev Each change raises the version, and a deal names the version it saw: nobody opens a deal on terms that have
+/// changed under way.
+contract Offers is AccessManaged, Multicall {
+    enum Status {
+        NONE,
+        ACTIVE,
+        PAUSED,
+        DELISTED
+    }
+
+    /// @dev slot 0: provider 160, version 40, units 16, taken 16, gpuCount 16, status 8. slot 1: termsHash 224, gpuMemoryGb 32.
+    struct Offer {
+        address provider;
+        uint40 version;
+        uint16 units;
+        uint16 taken;
+        uint16 gpuCount;
+        Status status;
+        bytes28 termsHash;
+        uint32 gpuMemoryGb;
+    }
+
+    /// @notice Longest text of one field, in bytes.
+    uint256 public constant MAX_WORD_BYTES = 64;
+
+    /// @notice Longest list of features, in bytes.
+    uint256 public constant MAX_FEATURES_BYTES = 1_024;
+
+    /// @notice Where accepted tokens are listed.
+    Parameters public immutable parameters;
+
+    /// @notice Contracts that may take and free units.
+    mapping(address module => bool) public isModule;
+
+    mapping(bytes32 offerId => Offer) private _offers;
+
+    event ModuleEnabled(address indexed module);
+    event Registered(bytes32 indexed offerId, address indexed provider, uint64 version, OfferParams params);
+    event Updated(bytes32 indexed offerId, address indexed provider, uint64 version, OfferParams params);
+    event StatusChanged(bytes32 indexed offerId, uint64 version, Status status);
+
+    error OfferExists(bytes32 offerId);
+    error UnknownOffer(bytes32 offerId);
+    error NotProvider(bytes32 offerId, address caller);
+    error NotModule(address caller);
+    error WrongStatus(bytes32 offerId, Status status);
+    error StaleOffer(bytes32 offerId, uint64 given, uint64 current);
+    error TermsMismatch(bytes32 offerId);
+    error NoFreeUnit(bytes32 offerId, uint16 units);
+    error TokenNotAllowed(address token);
+    error BadPrice(uint128 price);
+    error BadUnit(uint32 unit);
+    error BadMinSeconds(uint32 minSeconds);
+    error BadEnd(uint40 endsBy);
+    error BadUnits(uint16 units);
+    error BadSigner(address signer);
+    error TextTooLong(uint256 bytesGiven, uint256 bytesAllowed);
+
+    constructor(address authority_, Parameters parameters_) AccessManaged(authority_) {
+        parameters = parameters_;
+    }
+
+    /// @notice Lets a contract take and free units. There is no way back: its deals hold units.
+    function enableModule(address module) external restricted {
+        isModule[module] = true;
+        emit ModuleEnabled(module);
+    }
+
+    // ------------------------------------------------------------------------------------------------ providers
+
+    /// @notice Puts something up for rent, owned by the caller.
+    /// @param salt Any value; it makes the id, so the same one cannot be used twice by one provider.
+    /// @return offerId `keccak256(abi.encode(provider, salt))`.
+    function register(OfferParams calldata params, bytes32 salt) external returns (bytes32 offerId) {
+        offerId = keccak256(abi.encode(msg.sender, salt));
+        if (_offers[offerId].status != Status.NONE) revert OfferExists(offerId);
+        _validate(params);
+        _offers[offerId] = Offer({
+            provider: msg.sender,
+            version: 1,
+            units: params.units,
+            taken: 0,
+            gpuCount: params.gpuCount,
+            status: Status.ACTIVE,
+            termsHash: _hash(params),
+            gpuMemoryGb: params.gpuMemoryGb
+        });
+        emit Registered(offerId, msg.sender, 1, params);
+    }
+
+    /// @notice Replaces what is offered. Running deals keep what they agreed on.
+    function update(bytes32 offerId, OfferParams calldata params) external {
+        Offer storage offer = _ownedAlive(offerId);
+        _validate(params);
+        uint40 version = ++offer.version;
+        offer.units = params.units;
+        offer.gpuCount = params.gpuCount;
+        offer.termsHash = _hash(params);
+        offer.gpuMemoryGb = params.gpuMemoryGb;
+        emit Updated(offerId, msg.sender, version, params);
+    }
+
+    /// @notice No new deals until `resume`. Running deals go on.
+    function pause(bytes32 offerId) external {
+        Offer storage offer = _ownedAlive(offerId);
+        if (offer.status != Status.ACTIVE) revert WrongStatus(offerId, offer.status);
+        _setStatus(offerId, offer, Status.PAUSED);
+    }
+
+    /// @notice Takes new deals again.
+    function resume(bytes32 offerId) external {
+        Offer storage offer = _ownedAlive(offerId);
+        if (offer.status != Status.PAUSED) revert WrongStatus(offerId, offer.status);
+        _setStatus(offerId, offer, Status.ACTIVE);
+    }
+
+    /// @notice Ends the offer for good. Running deals go on.
+    function delist(bytes32 offerId) external {
+        _setStatus(offerId, _ownedAlive(offerId), Status.DELISTED);
+    }
+
+    // ------------------------------------------------------------------------------------------------ modules
+
+    /// @notice Takes one unit for a new deal, if the offer still is what the deal says.
+    /// @param version Version the deal's opener saw.
+    /// @param provider Who the deal says provides.
+    /// @param termsHash `OfferTerms` of the deal: see `termsHashOf`.
+    function take(bytes32 offerId, uint64 version, address provider, bytes28 termsHash) external {
+        if (!isModule[msg.sender]) revert NotModule(msg.sender);
+        Offer storage offer = _offers[offerId];
+        if (offer.status == Status.NONE) revert UnknownOffer(offerId);
+        if (offer.status != Status.ACTIVE) revert WrongStatus(offerId, offer.status);
+        if (offer.version != version) revert StaleOffer(offerId, version, offer.version);
+        if (offer.provider != provider || offer.termsHash != termsHash) revert TermsMismatch(offerId);
+        if (offer.taken >= offer.units) revert NoFreeUnit(offerId, offer.units);
+        ++offer.taken;
+    }
+
+    /// @notice Gives one unit back when a deal ends.
+    function free(bytes32 offerId) external {
+        if (!isModule[msg.sender]) revert NotModule(msg.sender);
+        --_offers[offerId].taken;
+    }
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @notice An offer as the chain keeps it; status NONE when there is none of this id.
+    function get(bytes32 offerId) external view returns (Offer memory) {
+        return _offers[offerId];
+    }
+
+    /// @notice Units that a new deal could take now.
+    function freeUnits(bytes32 offerId) external view returns (uint16) {
+        Offer storage offer = _offers[offerId];
+        return offer.status == Status.ACTIVE && offer.units > offer.taken ? offer.units - offer.taken : 0;
+    }
+
+    /// @notice Hash of everything a deal depends on: 28 bytes, so that it shares a slot.
+    function termsHashOf(
+        address providerSigner,
+        address token,
+        uint128 price,
+        uint32 unit,
+        uint32 minSeconds,
+        uint40 endsBy
+    ) public pure returns (bytes28) {
+        return bytes28(keccak256(abi.encode(providerSigner, token, price, unit, minSeconds, endsBy)));
+    }
+
+    // ------------------------------------------------------------------------------------------------ internal
+
+    function _ownedAlive(bytes32 offerId) private view returns (Offer storage offer) {
+        offer = _offers[offerId];
+        if (offer.status == Status.NONE) revert UnknownOffer(offerId);
+        if (offer.provider != msg.sender) revert NotProvider(offerId, msg.sender);
+        if (offer.status == Status.DELISTED) revert WrongStatus(offerId, Status.DELISTED);
+    }
+
+    function _setStatus(bytes32 offerId, Offer storage offer, Status status) private {
+        offer.status = status;
+        emit StatusChanged(offerId, ++offer.version, status);
+    }
+
+    function _hash(OfferParams calldata p) private pure returns (bytes28) {
+        return termsHashOf(p.providerSigner, p.token, p.price, p.unit, p.minSeconds, p.endsBy);
+    }
+
+    function _validate(OfferParams calldata p) private view {
+        if (p.price == 0) revert BadPrice(p.price);
+        if (p.unit != 60 && p.unit != 3_600 && p.unit != 86_400) revert BadUnit(p.unit);
+        if (p.minSeconds < 60 || p.minSeconds > 600) revert BadMinSeconds(p.minSeconds);
+        if (p.endsBy <= block.timestamp) revert BadEnd(p.endsBy);
+        if (p.units == 0) revert BadUnits(p.units);
+        if (p.providerSigner == address(0)) revert BadSigner(p.providerSigner);
+        _checkText(p.gpuType, MAX_WORD_BYTES);
+        _checkText(p.gpuModel, MAX_WORD_BYTES);
+        _checkText(p.region, MAX_WORD_BYTES);
+        _checkText(p.features, MAX_FEATURES_BYTES);
+        if (p.token != address(0) && !parameters.isTokenAllowed(p.token)) revert TokenNotAllowed(p.token);
+    }
+
+    function _checkText(string calldata text, uint256 allowed) private pure {
+        if (bytes(text).length > allowed) revert TextTooLong(bytes(text).length, allowed);
+    }
+}
