@@ -1,0 +1,123 @@
+/**
+ * Everything that is signed (EIP-712) or named by its hash, in one place. The contracts compute the same values;
+ * contracts/test/vectors holds both to the same examples.
+ */
+import { AbiCoder, TypedDataEncoder, keccak256, recoverAddress, toUtf8Bytes } from 'ethers';
+import type { Address, Bytes32, Hex } from './ids.ts';
+import { canonicalJson } from './json.ts';
+import type { RentalTerms } from './rental.ts';
+
+export interface TypedDomain {
+  name: string;
+  version: string;
+  chainId: number;
+  /** Left out where a signature is not meant for one contract. */
+  verifyingContract?: Address;
+}
+
+/** Data as it is agreed on, not its digest, so that a signer can look at what it signs. */
+export interface TypedPayload {
+  domain: TypedDomain;
+  types: Readonly<Record<string, readonly { name: string; type: string }[]>>;
+  primaryType: string;
+  message: Readonly<Record<string, unknown>>;
+}
+
+/** Where a lease lives: vouchers and finals of another chain or contract never count. */
+export interface RentalsPlace {
+  chainId: number;
+  rentals: Address;
+}
+
+/** `role` says which side of the line the machine behind the key takes. */
+export type PeerRole = 'provider' | 'renter';
+
+const types = {
+  Voucher: [
+    { name: 'leaseId', type: 'bytes32' },
+    { name: 'secs', type: 'uint32' },
+  ],
+  Final: [
+    { name: 'leaseId', type: 'bytes32' },
+    { name: 'secs', type: 'uint32' },
+    { name: 'deadline', type: 'uint40' },
+  ],
+  PeerBinding: [
+    { name: 'peerKey', type: 'bytes32' },
+    { name: 'role', type: 'string' },
+    { name: 'notAfter', type: 'uint64' },
+  ],
+} as const;
+
+const payload = (
+  primaryType: keyof typeof types,
+  chainId: number,
+  verifyingContract: Address | undefined,
+  message: Record<string, unknown>,
+): TypedPayload => ({
+  domain: {
+    name: 'Commonwatt',
+    version: '1',
+    chainId,
+    ...(verifyingContract === undefined ? {} : { verifyingContract }),
+  },
+  types: { [primaryType]: types[primaryType] },
+  primaryType,
+  message,
+});
+
+/** `secs` is cumulative: the newest voucher replaces all before it. Signed by `terms.signer` or `terms.witness`. */
+export const voucherPayload = (at: RentalsPlace, leaseId: Bytes32, secs: number): TypedPayload =>
+  payload('Voucher', at.chainId, at.rentals, { leaseId, secs });
+
+/** The seconds both hosts agree on at the end, good until `deadline` (unix seconds). */
+export const finalPayload = (at: RentalsPlace, leaseId: Bytes32, secs: number, deadline: number): TypedPayload =>
+  payload('Final', at.chainId, at.rentals, { leaseId, secs, deadline });
+
+/**
+ * A wallet says that a peer key speaks for it until `notAfter` (unix seconds). The domain has no `verifyingContract`:
+ * no contract reads it, and one binding holds for every contract of the chain.
+ */
+export const peerBindingPayload = (
+  chainId: number,
+  binding: { peerKey: Bytes32; role: PeerRole; notAfter: number },
+): TypedPayload => payload('PeerBinding', chainId, undefined, { ...binding });
+
+/** The 32 bytes that are signed. */
+export function digestOf({ domain, types: given, message }: TypedPayload): Bytes32 {
+  const mutable = Object.fromEntries(Object.entries(given).map(([name, members]) => [name, [...members]]));
+  return TypedDataEncoder.hash(domain, mutable, message) as Bytes32;
+}
+
+const SIGNATURE = /^0x[0-9a-f]{128}(1b|1c)$/i;
+
+/**
+ * Who signed, or null for anything the contracts would refuse: not 65 bytes, a recovery byte other than 27 or 28, or
+ * an `s` in the upper half.
+ */
+export function signerOf(signed: TypedPayload, signature: Hex): Address | null {
+  if (!SIGNATURE.test(signature)) return null;
+  try {
+    return recoverAddress(digestOf(signed), signature).toLowerCase() as Address;
+  } catch {
+    return null;
+  }
+}
+
+/** The `Terms` struct of the Rentals contract, in its order. */
+export const TERMS_TUPLE =
+  'tuple(bytes32 offerId, uint64 offerVersion, address renter, address provider, address signer, ' +
+  'address providerSigner, address witness, address token, uint128 price, uint32 unit, uint32 minSeconds, ' +
+  'uint40 endsBy, uint16 feeBps, bytes32 specHash, bytes32 salt)';
+
+const coder = AbiCoder.defaultAbiCoder();
+
+/** `keccak256(abi.encode(terms))`. */
+export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(coder.encode([TERMS_TUPLE], [terms])) as Bytes32;
+
+/** `keccak256(abi.encode(provider, salt))`: the id that registering with this salt gives. */
+export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
+  keccak256(coder.encode(['address', 'bytes32'], [provider, salt])) as Bytes32;
+
+/** keccak256 of the canonical JSON: what stands in a lease's terms for what the renter runs. */
+export const specHash = (spec: unknown): Bytes32 => keccak256(toUtf8Bytes(canonicalJson(spec))) as Bytes32;
