@@ -1,0 +1,360 @@
+import { keccak256, toUtf8Bytes } from 'ethers';
+import type { ChainEvent, OfferFields } from '../chain/events.ts';
+import type { PeerConnection } from '../peer/peer-link.ts';
+import { AppError, toAppError } from '../shared/errors.ts';
+import { ETH, type Address, type Bytes32 } from '../shared/ids.ts';
+import { depositFor, formatAmount } from '../shared/money.ts';
+import type { RentalSpec, RentalTerms } from '../shared/rental.ts';
+import type { Deal } from '../store/ledger.ts';
+import { ask } from './line.ts';
+import type { RentalRoom } from './rental-room.ts';
+import { RentedDeal } from './rented-deal.ts';
+
+/** How long a provider may take to say whether it would serve, before anything is paid. */
+const ASK_TIMEOUT_MS = 20_000;
+const LEAST_SECONDS = 60;
+
+/** Money the wallet's owner lets this app spend: taken before a lease opens, given back when it does not. */
+export interface SpendingPolicy {
+  /** @throws AppError over-limit */
+  reserve(id: string, token: Address, amount: bigint): void;
+  commit(id: string): void;
+  release(id: string): void;
+}
+
+export interface RentalsPorts extends RentalRoom {
+  /** The wallet that pays; throws AppError while there is none. */
+  renter(): Address;
+  policy: SpendingPolicy;
+  tokenOf(token: Address): { symbol: string; decimals: number };
+}
+
+export interface RentRequest {
+  commandId: string;
+  offerId: Bytes32;
+  seconds: number;
+  spec: RentalSpec;
+  offerVersion?: number | undefined;
+}
+
+export interface Quote {
+  offer: OfferFields;
+  version: number;
+  deposit: bigint;
+  firstSeconds: number;
+  chargedFirst: bigint;
+  maxSeconds: number;
+  feeBps: number;
+  available: bigint;
+  missing: bigint;
+}
+
+/** Every lease this host rents: opens them, keeps them paid, takes them up again after a restart. */
+export class Rentals {
+  readonly #ports: RentalsPorts;
+  readonly #deals = new Map<Bytes32, RentedDeal>();
+
+  constructor(ports: RentalsPorts) {
+    this.#ports = ports;
+  }
+
+  get(leaseId: Bytes32): RentedDeal {
+    const deal = this.#deals.get(leaseId);
+    if (deal) return deal;
+    throw new AppError('not-found', 'This host rents no such machine now.', { field: 'rentalId' });
+  }
+
+  find(leaseId: Bytes32): RentedDeal | undefined {
+    return this.#deals.get(leaseId);
+  }
+
+  /** Goes on with every open lease of the ledger; one whose opening never reached the chain is written off. */
+  async recover(): Promise<void> {
+    const { ledger, chain, log } = this.#ports;
+    for (const deal of ledger.deals.list({ role: 'renter', open: true })) {
+      const onChain = chain.lease(deal.leaseId) ?? (await chain.reads.lease(deal.leaseId).catch(() => null));
+      if (deal.openedAt === null && (onChain === null || onChain.state === 'none')) {
+        if (ledger.outgoing.byCommand(openCommand(deal.leaseId))) {
+          // The transaction is stored and will be sent again: open once more under the same id and wait for it.
+          void this.#openOnChain(deal).catch((thrown: unknown) => {
+            log.warn({ leaseId: deal.leaseId, message: toAppError(thrown).message }, 'the rental could not be opened');
+          });
+        } else this.#writeOff(deal, 'The rental was never opened; nothing was paid.');
+        continue;
+      }
+      this.#follow(deal);
+    }
+  }
+
+  /** What renting costs, and what is still missing in the deposit account. */
+  async quote(offerId: Bytes32, seconds: number): Promise<Quote> {
+    const { chain, clock } = this.#ports;
+    const found = await chain.reads.offer(offerId);
+    if (!found || found.status === 'delisted')
+      throw new AppError('not-found', 'There is no such offer.', { field: 'offerId' });
+    const { offer, version } = found;
+    const deposit = depositFor(offer.price, offer.unit, seconds);
+    const firstSeconds = Math.min(offer.minSeconds, seconds);
+    const [feeBps, available] = await Promise.all([
+      chain.reads.feeBps(),
+      chain.reads.vaultBalance(this.#ports.renter(), offer.token),
+    ]);
+    return {
+      offer,
+      version,
+      deposit,
+      firstSeconds,
+      chargedFirst: depositFor(offer.price, offer.unit, firstSeconds),
+      maxSeconds: Math.max(0, offer.endsBy - clock.now()),
+      feeBps,
+      available,
+      missing: deposit > available ? deposit - available : 0n,
+    };
+  }
+
+  /** Asks the provider over the direct line whether it would take this now. Nothing is paid. */
+  async ask(
+    offerId: Bytes32,
+    spec: RentalSpec,
+    signal: AbortSignal,
+  ): Promise<{ free: boolean; reason: string; imagePresent: boolean; rttMs: number | null }> {
+    const found = await this.#ports.chain.reads.offer(offerId);
+    if (!found) throw new AppError('not-found', 'There is no such offer.', { field: 'offerId' });
+    const started = this.#ports.clock.monotonicMs();
+    const connection = await this.#reach(found.offer, signal);
+    try {
+      const answer = await ask(connection, 'deal.ask', { offerId, spec }, { signal, timeoutMs: ASK_TIMEOUT_MS });
+      const { free, reason, imagePresent } = answer;
+      return { free, reason, imagePresent, rttMs: connection.rttMs() ?? this.#ports.clock.monotonicMs() - started };
+    } finally {
+      connection.close('asked');
+    }
+  }
+
+  /** Escrows the deposit and begins the rental. Idempotent by `commandId`: the lease's id is derived from it. */
+  async open(request: RentRequest, signal: AbortSignal): Promise<Bytes32> {
+    const { chain, ledger, keys, clock, policy } = this.#ports;
+    const renter = this.#ports.renter();
+    const [found, feeBps] = await Promise.all([chain.reads.offer(request.offerId), chain.reads.feeBps()]);
+    if (!found || found.status === 'delisted')
+      throw new AppError('not-found', 'There is no such offer.', { field: 'offerId' });
+    const { offer, version } = found;
+    this.#checkOffer(request, found);
+    const terms: RentalTerms = {
+      offerId: request.offerId,
+      offerVersion: version,
+      renter,
+      provider: offer.provider,
+      signer: keys.address,
+      providerSigner: offer.providerSigner,
+      witness: ETH,
+      token: offer.token,
+      price: offer.price,
+      unit: offer.unit,
+      minSeconds: offer.minSeconds,
+      endsBy: offer.endsBy,
+      feeBps,
+      specHash: keys.specHash(request.spec),
+      salt: keccak256(toUtf8Bytes(`rental:${renter}:${request.commandId}`)) as Bytes32,
+    };
+    const leaseId = chain.calls.leaseId(terms);
+    const deposit = depositFor(offer.price, offer.unit, request.seconds);
+    const [, module] = await Promise.all([
+      this.#checkProvider(request, offer, signal),
+      this.#checkMoney(renter, offer.token, deposit),
+    ]);
+    policy.reserve(leaseId, offer.token, deposit);
+    try {
+      if (!module.authorized) {
+        await chain.send(chain.calls.authorize(module.address, true), {
+          commandId: `authorize:${renter}:${module.address}`,
+          signal,
+        });
+      }
+      const deal = ledger.deals.put({
+        leaseId,
+        role: 'renter',
+        offerId: request.offerId,
+        terms,
+        spec: request.spec,
+        phase: 'opening',
+        detail: 'Escrowing the deposit.',
+        capSeconds: request.seconds,
+        servedSeconds: 0,
+        signedSeconds: 0,
+        voucherSignature: null,
+        final: null,
+        paidSeconds: 0,
+        openedAt: null,
+        closedAt: null,
+        closeReason: null,
+        settlement: null,
+        createdAt: clock.now(),
+      });
+      this.#ports.onChange(deal);
+      await this.#openOnChain(deal);
+      policy.commit(leaseId);
+      return leaseId;
+    } catch (thrown) {
+      policy.release(leaseId);
+      throw thrown;
+    }
+  }
+
+  async extend(leaseId: Bytes32, seconds: number, commandId: string): Promise<void> {
+    const { chain, policy } = this.#ports;
+    const { deal } = this.get(leaseId);
+    const { terms, capSeconds } = deal;
+    if (deal.phase === 'closing' || deal.phase === 'ending' || deal.phase === 'closed') {
+      throw new AppError('conflict', 'This rental is ending and cannot be extended.', { field: 'rentalId' });
+    }
+    if ((deal.openedAt ?? this.#ports.clock.now()) + capSeconds + seconds > terms.endsBy) {
+      throw new AppError('bad-input', 'The offer ends before that.', { field: 'seconds', next: 'Extend by less.' });
+    }
+    const more =
+      depositFor(terms.price, terms.unit, capSeconds + seconds) - depositFor(terms.price, terms.unit, capSeconds);
+    await this.#checkMoney(terms.renter, terms.token, more);
+    const id = `extend:${leaseId}:${commandId}`;
+    policy.reserve(id, terms.token, more);
+    try {
+      await chain.send(chain.calls.extendLease(terms, seconds), { commandId: id });
+      policy.commit(id);
+    } catch (thrown) {
+      policy.release(id);
+      throw thrown;
+    }
+  }
+
+  onChain(events: readonly ChainEvent[]): void {
+    for (const event of events) {
+      if ('leaseId' in event) this.#deals.get(event.leaseId)?.onChain(event);
+    }
+  }
+
+  close(): void {
+    for (const deal of this.#deals.values()) deal.dispose();
+  }
+
+  async #openOnChain(deal: Deal): Promise<void> {
+    const { chain, ledger } = this.#ports;
+    try {
+      const receipt = await chain.send(chain.calls.openLease(deal.terms, deal.capSeconds), {
+        commandId: openCommand(deal.leaseId),
+      });
+      const opened = ledger.deals.update(deal.leaseId, 'renter', {
+        openedAt: receipt.at,
+        phase: 'preparing',
+        detail: '',
+      });
+      this.#follow(opened);
+      this.#ports.onChange(opened);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.code !== 'cancelled') this.#writeOff(deal, error.message);
+      throw error;
+    }
+  }
+
+  #follow(deal: Deal): void {
+    if (this.#deals.has(deal.leaseId)) return;
+    const offer = this.#ports.chain.offer(deal.offerId);
+    const peerKey = offer?.peerKey;
+    if (peerKey) {
+      this.#deals.set(deal.leaseId, new RentedDeal(this.#ports, deal, { peerKey }));
+      return;
+    }
+    // index.db may be younger than the lease: ask the contract.
+    void this.#ports.chain.reads.offer(deal.offerId).then((found) => {
+      if (found && !this.#deals.has(deal.leaseId)) {
+        this.#deals.set(deal.leaseId, new RentedDeal(this.#ports, deal, { peerKey: found.offer.peerKey }));
+      }
+    });
+  }
+
+  #writeOff(deal: Deal, reason: string): void {
+    const { ledger, clock } = this.#ports;
+    const change = { phase: 'closed', detail: reason, closedAt: clock.now(), closeReason: reason } as const;
+    this.#ports.onChange(ledger.deals.update(deal.leaseId, 'renter', change));
+  }
+
+  #checkOffer(
+    request: RentRequest,
+    { offer, version, status, free }: { offer: OfferFields; version: number; status: string; free: number },
+  ): void {
+    if (request.offerVersion !== undefined && request.offerVersion !== version) {
+      throw new AppError('offer-changed', 'The provider changed this offer since you looked at it.', {
+        field: 'offerVersion',
+        next: 'Look at the offer again and rent at its new terms.',
+      });
+    }
+    if (status !== 'active' || free < 1) {
+      throw new AppError(
+        'offer-unavailable',
+        status === 'active' ? 'Somebody else rents this machine now.' : 'The provider has paused this offer.',
+        {
+          field: 'offerId',
+          next: 'Choose another offer, or try again later.',
+        },
+      );
+    }
+    if (request.seconds < LEAST_SECONDS || request.seconds > 0xffff_ffff) {
+      throw new AppError('bad-input', `A rental lasts at least ${LEAST_SECONDS} seconds.`, { field: 'seconds' });
+    }
+    if (this.#ports.clock.now() + request.seconds > offer.endsBy) {
+      throw new AppError('bad-input', 'The offer ends before that.', {
+        field: 'seconds',
+        next: 'Rent for a shorter time.',
+      });
+    }
+    if (offer.provider === this.#ports.renter()) {
+      throw new AppError('bad-input', 'This is your own offer.', {
+        field: 'offerId',
+        next: 'Rent somebody else’s machine.',
+      });
+    }
+  }
+
+  async #checkProvider(request: RentRequest, offer: OfferFields, signal: AbortSignal): Promise<void> {
+    const connection = await this.#reach(offer, signal);
+    try {
+      const { offerId, spec } = request;
+      const answer = await ask(connection, 'deal.ask', { offerId, spec }, { signal, timeoutMs: ASK_TIMEOUT_MS });
+      if (!answer.free)
+        throw new AppError('offer-unavailable', `The provider declines: ${answer.reason}`, { field: 'offerId' });
+    } finally {
+      connection.close('asked');
+    }
+  }
+
+  async #checkMoney(
+    renter: Address,
+    token: Address,
+    deposit: bigint,
+  ): Promise<{ address: Address; authorized: boolean }> {
+    const { chain } = this.#ports;
+    const address = chain.profile.contracts.rentals;
+    const [available, authorized] = await Promise.all([
+      chain.reads.vaultBalance(renter, token),
+      chain.reads.isAuthorized(renter, address),
+    ]);
+    if (available < deposit) {
+      const { symbol, decimals } = this.#ports.tokenOf(token);
+      const missing = formatAmount(deposit - available, decimals);
+      throw new AppError(
+        'insufficient-funds',
+        `The deposit is ${formatAmount(deposit, decimals)} ${symbol}; ${missing} ${symbol} are missing.`,
+        {
+          field: 'seconds',
+          next: `Deposit ${missing} ${symbol} in the wallet first, or rent for a shorter time.`,
+        },
+      );
+    }
+    return { address, authorized };
+  }
+
+  #reach(offer: OfferFields, signal: AbortSignal): Promise<PeerConnection> {
+    return this.#ports.connect({ peerKey: offer.peerKey }, { signal, expectWallet: offer.provider });
+  }
+}
+
+const openCommand = (leaseId: Bytes32): string => `renter:${leaseId}:open`;
