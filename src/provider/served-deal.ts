@@ -24,7 +24,6 @@ import { Settlement } from './settlement.ts';
 const CLOSE_SLACK_SECONDS = 12;
 /** Long leases are paid out along the way, so that a provider is never owed more than this. */
 const DRAW_AFTER_SECONDS = 6 * 3600;
-const DAY = 86_400;
 
 /**
  * One lease on the provider's side, from the moment the chain shows it until the chain has closed it. All steps run
@@ -362,7 +361,7 @@ export class ServedDeal {
     const chainNow = this.#room.clock.now();
     if (this.#deal.phase === 'closing') {
       const lease = this.#room.chain.lease(this.leaseId);
-      if (lease && lease.closeAt > 0 && chainNow > lease.closeAt + DAY) this.#settlement.finalize();
+      if (lease && lease.closeAt > 0 && chainNow > lease.closeAt) this.#settlement.finalize();
       return;
     }
     if (this.#stage === 'unknown' && this.#deal.openedAt !== null) {

@@ -6,6 +6,7 @@ import { ETH, type Address, type Bytes32 } from '../shared/ids.ts';
 import { depositFor, formatAmount } from '../shared/money.ts';
 import type { RentalSpec, RentalTerms } from '../shared/rental.ts';
 import type { Deal } from '../store/ledger.ts';
+import type { SpendingPolicy } from '../wallet/spending-policy.ts';
 import { ask } from './line.ts';
 import type { RentalRoom } from './rental-room.ts';
 import { RentedDeal } from './rented-deal.ts';
@@ -14,18 +15,11 @@ import { RentedDeal } from './rented-deal.ts';
 const ASK_TIMEOUT_MS = 20_000;
 const LEAST_SECONDS = 60;
 
-/** Money the wallet's owner lets this app spend: taken before a lease opens, given back when it does not. */
-export interface SpendingPolicy {
-  /** @throws AppError over-limit */
-  reserve(id: string, token: Address, amount: bigint): void;
-  commit(id: string): void;
-  release(id: string): void;
-}
-
 export interface RentalsPorts extends RentalRoom {
   /** The wallet that pays; throws AppError while there is none. */
   renter(): Address;
-  policy: SpendingPolicy;
+  /** Money the wallet's owner lets this app spend by itself. */
+  policy: Pick<SpendingPolicy, 'reserve' | 'commit' | 'release' | 'endDeal'>;
   tokenOf(token: Address): { symbol: string; decimals: number };
 }
 
@@ -163,7 +157,7 @@ export class Rentals {
       this.#checkProvider(request, offer, signal),
       this.#checkMoney(renter, offer.token, deposit),
     ]);
-    policy.reserve(leaseId, offer.token, deposit);
+    await policy.reserve({ id: leaseId, deal: leaseId, token: offer.token, amount: deposit });
     try {
       if (!module.authorized) {
         await chain.send(chain.calls.authorize(module.address, true), {
@@ -193,10 +187,10 @@ export class Rentals {
       });
       this.#ports.onChange(deal);
       await this.#openOnChain(deal);
-      policy.commit(leaseId);
+      await policy.commit(leaseId);
       return leaseId;
     } catch (thrown) {
-      policy.release(leaseId);
+      await policy.release(leaseId);
       throw thrown;
     }
   }
@@ -215,19 +209,21 @@ export class Rentals {
       depositFor(terms.price, terms.unit, capSeconds + seconds) - depositFor(terms.price, terms.unit, capSeconds);
     await this.#checkMoney(terms.renter, terms.token, more);
     const id = `extend:${leaseId}:${commandId}`;
-    policy.reserve(id, terms.token, more);
+    await policy.reserve({ id, deal: leaseId, token: terms.token, amount: more });
     try {
       await chain.send(chain.calls.extendLease(terms, seconds), { commandId: id });
-      policy.commit(id);
+      await policy.commit(id);
     } catch (thrown) {
-      policy.release(id);
+      await policy.release(id);
       throw thrown;
     }
   }
 
   onChain(events: readonly ChainEvent[]): void {
     for (const event of events) {
-      if ('leaseId' in event) this.#deals.get(event.leaseId)?.onChain(event);
+      if (!('leaseId' in event)) continue;
+      this.#deals.get(event.leaseId)?.onChain(event);
+      if (event.kind === 'LeaseClosed') void this.#ports.policy.endDeal(event.leaseId);
     }
   }
 

@@ -220,7 +220,7 @@ export class RentedDeal {
     const chainNow = this.#room.clock.now();
     if (this.#deal.phase === 'closing') {
       const lease = this.#room.chain.lease(this.leaseId);
-      if (lease && lease.closeAt > 0 && chainNow > lease.closeAt + DAY) {
+      if (lease && lease.closeAt > 0 && chainNow > lease.closeAt) {
         this.#send(this.#room.chain.calls.finalizeLease(this.#deal.terms), 'finalize');
       }
       return;
