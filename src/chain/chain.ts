@@ -60,8 +60,8 @@ export interface SendOptions {
 
 /** Every transaction this product makes, encoded. Pure; the profile's contract addresses are filled in. */
 export interface ChainCalls {
-  /** Into the Vault. An ERC-20 needs `approve` first. */
-  deposit(token: Address, amount: bigint): Call;
+  /** Into the Vault, credited to `account`. An ERC-20 needs `approve` first. */
+  deposit(token: Address, amount: bigint, account: Address): Call;
   withdraw(token: Address, to: Address, amount: bigint): Call;
   /** Lets a module of the Vault (Rentals) lock this account's free balance; needed once before renting. */
   authorize(module: Address, allowed: boolean): Call;
@@ -70,8 +70,13 @@ export interface ChainCalls {
   registerOffer(offer: Omit<OfferFields, 'provider'>, salt: Bytes32): Call;
   changeOffer(offerId: Bytes32, offer: Omit<OfferFields, 'provider'>): Call;
   setOfferStatus(offerId: Bytes32, status: OfferStatus): Call;
-  openLease(terms: RentalTerms, capSeconds: number): Call;
-  extendLease(terms: RentalTerms, seconds: number): Call;
+  /**
+   * The deposit comes out of the renter's Vault balance, for which Rentals must be authorized there. With `value` (wei,
+   * ETH leases only) it is sent along instead; what exceeds the deposit is credited to the renter's Vault balance.
+   */
+  openLease(terms: RentalTerms, capSeconds: number, value?: bigint): Call;
+  /** `value` as for `openLease`. */
+  extendLease(terms: RentalTerms, seconds: number, value?: bigint): Call;
   /** `signature` is the voucher's, by the renter's signer or the witness. */
   drawLease(terms: RentalTerms, secs: number, signature: Hex): Call;
   settleLease(terms: RentalTerms, secs: number, signature: Hex): Call;
@@ -112,7 +117,10 @@ export interface ChainReads {
   vaultLocked(account: Address, token: Address): Promise<bigint>;
   isAuthorized(account: Address, module: Address): Promise<boolean>;
   lease(leaseId: Bytes32): Promise<LeaseState>;
-  /** What an offer says now, straight from the contract; null when there is none. */
+  /**
+   * An offer as the contract has it now; null when there is none. Its description stands in the logs only, so this
+   * waits until index.db has them. @throws AppError network-down when that takes too long
+   */
   offer(offerId: Bytes32): Promise<{ version: number; status: OfferStatus; free: number; offer: OfferFields } | null>;
   /** Hundredths of a percent taken from a provider's gross in new deals. */
   feeBps(): Promise<number>;

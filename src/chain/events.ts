@@ -39,8 +39,13 @@ export type OfferEvent =
   | ({ kind: 'OfferRegistered'; offerId: Bytes32; version: number; offer: OfferFields } & EventPlace)
   /** Price, description or units changed; carries the whole new state. */
   | ({ kind: 'OfferChanged'; offerId: Bytes32; version: number; offer: OfferFields } & EventPlace)
-  | ({ kind: 'OfferStatusChanged'; offerId: Bytes32; version: number; status: OfferStatus } & EventPlace)
-  | ({ kind: 'OfferUnitsChanged'; offerId: Bytes32; free: number } & EventPlace);
+  | ({
+      kind: 'OfferStatusChanged';
+      offerId: Bytes32;
+      provider: Address;
+      version: number;
+      status: OfferStatus;
+    } & EventPlace);
 
 interface LeasePlace extends EventPlace {
   leaseId: Bytes32;
@@ -48,22 +53,39 @@ interface LeasePlace extends EventPlace {
   provider: Address;
 }
 
+/** Which way out a lease took: both signed, voucher, given up, claim stood, forgotten. */
+export type LeaseExit = 'close' | 'settle' | 'release' | 'finalize' | 'expire';
+
 export type LeaseEvent =
   | ({ kind: 'LeaseOpened'; terms: RentalTerms; capSeconds: number; deposit: bigint; openedAt: number } & LeasePlace)
-  | ({ kind: 'LeaseExtended'; capSeconds: number; deposit: bigint } & LeasePlace)
-  /** `paid` is the cumulative gross. */
-  | ({ kind: 'LeaseDrawn'; paidSeconds: number; paid: bigint; fee: bigint } & LeasePlace)
-  /** CLOSING: `claimSeconds` is the renter's claim, final at `closeAt + 24 h` unless raised. */
+  /** `deposit` is the whole escrow now, `added` what this extension put in. */
+  | ({ kind: 'LeaseExtended'; capSeconds: number; deposit: bigint; added: bigint } & LeasePlace)
+  /** `paid` (gross) and `fee` so far, and what this payment was of each. */
+  | ({
+      kind: 'LeaseDrawn';
+      paidSeconds: number;
+      paid: bigint;
+      fee: bigint;
+      paidNow: bigint;
+      feeNow: bigint;
+    } & LeasePlace)
+  /** CLOSING: `claimSeconds` is what is paid unless raised; from `closeAt` (unix seconds) anybody may finalize. */
   | ({ kind: 'LeaseTerminated'; claimSeconds: number; closeAt: number } & LeasePlace)
   | ({ kind: 'LeaseRaised'; claimSeconds: number; penalised: boolean } & LeasePlace)
-  /** Totals of the whole lease: paid (gross) + penalty + refund = deposit; the provider got paid + penalty - fee. */
+  /**
+   * Totals of the whole lease: paid (gross) + penalty + refund = deposit; the provider got paid - fee + penalty.
+   * `paidNow` and `feeNow` are what the closing itself paid on top of earlier draws.
+   */
   | ({
       kind: 'LeaseClosed';
+      exit: LeaseExit;
       paidSeconds: number;
       paid: bigint;
       fee: bigint;
       penalty: bigint;
       refund: bigint;
+      paidNow: bigint;
+      feeNow: bigint;
     } & LeasePlace);
 
 export type VaultEvent =

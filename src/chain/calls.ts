@@ -1,0 +1,119 @@
+import { keccak256 } from 'ethers';
+import type { Interface } from 'ethers';
+import { AppError } from '../shared/errors.ts';
+import { ETH } from '../shared/ids.ts';
+import type { Address, Bytes32, Hex } from '../shared/ids.ts';
+import type { RentalTerms } from '../shared/rental.ts';
+import type { Call, ChainCalls } from './chain.ts';
+import { abiCoder, erc20Interface, offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
+import type { OfferFields, OfferStatus } from './events.ts';
+import type { NetworkContracts } from './profile.ts';
+
+/** Field order of the Solidity struct `Terms`; RentalTerms has the same names. */
+const TERMS_TYPE =
+  'tuple(bytes32 offerId, uint64 offerVersion, address renter, address provider, address signer, address providerSigner, ' +
+  'address witness, address token, uint128 price, uint32 unit, uint32 minSeconds, uint40 endsBy, uint16 feeBps, ' +
+  'bytes32 specHash, bytes32 salt)';
+
+export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(abiCoder.encode([TERMS_TYPE], [terms])) as Bytes32;
+
+export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
+  keccak256(abiCoder.encode(['address', 'bytes32'], [provider, salt])) as Bytes32;
+
+/** Features travel as one text, separated by blanks. @throws AppError bad-input for a feature with a blank in it. */
+function featuresText(features: readonly string[]): string {
+  for (const feature of features) {
+    if (feature === '' || /\s/.test(feature)) {
+      throw new AppError('bad-input', 'A feature is one word without blanks.', { field: 'features' });
+    }
+  }
+  return features.join(' ');
+}
+
+const offerParams = (offer: Omit<OfferFields, 'provider'>) => ({ ...offer, features: featuresText(offer.features) });
+
+const STATUS_METHOD: Record<OfferStatus, string> = { active: 'resume', paused: 'pause', delisted: 'delist' };
+
+/**
+ * Gas of what is sent in long runs, so that no estimate is needed while earlier transactions are not mined yet. About
+ * twice what was measured (see contracts/snapshots); unused gas is not charged.
+ */
+const GAS = { open: 400_000n, close: 300_000n } as const;
+
+const call = (
+  to: Address,
+  of: Interface,
+  method: string,
+  args: readonly unknown[],
+  label: string,
+  extra: { value?: bigint; gasLimit?: bigint } = {},
+): Call => ({
+  to,
+  data: encode(of, method, args),
+  value: extra.value ?? 0n,
+  label,
+  ...(extra.gasLimit === undefined ? {} : { gasLimit: extra.gasLimit }),
+});
+
+export function makeCalls(contracts: NetworkContracts): ChainCalls {
+  const vault = (method: string, args: readonly unknown[], label: string, value = 0n) =>
+    call(contracts.vault, vaultInterface, method, args, label, { value });
+  const offers = (method: string, args: readonly unknown[], label: string) =>
+    call(contracts.offers, offersInterface, method, args, label);
+  const rentals = (
+    method: string,
+    args: readonly unknown[],
+    label: string,
+    extra: { value?: bigint; gasLimit?: bigint } = {},
+  ) => call(contracts.rentals, rentalsInterface, method, args, label, extra);
+
+  return {
+    deposit: (token, amount, account) =>
+      token === ETH
+        ? vault('depositETH', [account], 'deposit', amount)
+        : vault('deposit', [token, account, amount], 'deposit'),
+    withdraw: (token, to, amount) => vault('withdraw', [token, to, amount], 'withdraw'),
+    authorize: (module, allowed) => vault('authorize', [module, allowed], 'authorize'),
+    approve: (token, amount) => call(token, erc20Interface, 'approve', [contracts.vault, amount], 'approve'),
+    registerOffer: (offer, salt) => offers('register', [offerParams(offer), salt], 'register offer'),
+    changeOffer: (offerId, offer) => offers('update', [offerId, offerParams(offer)], 'change offer'),
+    setOfferStatus: (offerId, status) => offers(STATUS_METHOD[status], [offerId], `${STATUS_METHOD[status]} offer`),
+    openLease: (terms, capSeconds, value = 0n) =>
+      rentals('open', [terms, capSeconds], 'rent', { value, gasLimit: GAS.open }),
+    extendLease: (terms, seconds, value = 0n) => rentals('extend', [terms, seconds], 'extend', { value }),
+    drawLease: (terms, secs, signature) => rentals('draw', [terms, secs, signature], 'draw'),
+    settleLease: (terms, secs, signature) => rentals('settle', [terms, secs, signature], 'settle'),
+    closeLease: (terms, { secs, deadline, renterSignature, providerSignature }) =>
+      rentals('close', [terms, secs, deadline, renterSignature, providerSignature], 'close', { gasLimit: GAS.close }),
+    releaseLease: (terms) => rentals('release', [terms], 'release'),
+    terminateLease: (terms, claimSeconds) => rentals('terminate', [terms, claimSeconds], 'terminate'),
+    raiseLease: (terms, secs, signature) => rentals('raise', [terms, secs, signature], 'raise'),
+    finalizeLease: (terms) => rentals('finalize', [terms], 'finalize'),
+    expireLease: (terms) => rentals('expire', [terms], 'expire'),
+    batch(calls) {
+      const [first] = calls;
+      if (!first || calls.some((one) => one.to !== first.to || one.value !== 0n)) {
+        throw new AppError('bad-input', 'A batch needs calls to one contract, none of them with a value.');
+      }
+      // Every one of the three contracts has the same Multicall.
+      return call(first.to, vaultInterface, 'multicall', [calls.map((one) => one.data)], first.label);
+    },
+    transfer: (token, to, amount) =>
+      token === ETH
+        ? { to, data: '0x', value: amount, label: 'transfer' }
+        : call(token, erc20Interface, 'transfer', [to, amount], 'transfer'),
+    leaseId: leaseIdOf,
+    offerId: offerIdOf,
+  };
+}
+
+/** @throws AppError bad-input naming what does not fit its Solidity type. */
+function encode(of: Interface, method: string, args: readonly unknown[]): Hex {
+  try {
+    return of.encodeFunctionData(method, args) as Hex;
+  } catch (thrown) {
+    const argument = (thrown as { argument?: unknown }).argument;
+    const field = typeof argument === 'string' ? argument : method;
+    throw new AppError('bad-input', `${field} does not fit what the contract takes.`, { field, cause: thrown });
+  }
+}
