@@ -2,7 +2,7 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/websocket';
 import { AppError } from '../shared/errors.ts';
 import type { ApiClient } from './contract.ts';
-import { creditFrame, fromWireError, STREAM_HEADER, STREAM_WINDOW } from './wire.ts';
+import { creditFrame, fromWireError, MAX_FRAME_BYTES, STREAM_HEADER, STREAM_WINDOW } from './wire.ts';
 
 /** A line of text frames to a host: what a WebSocket and a MessagePort have in common. */
 export interface FrameLine {
@@ -114,7 +114,16 @@ function asWebSocket(
     get readyState() {
       return line.open ? OPEN : CLOSED;
     },
-    send: (data: unknown) => line.send(data as string),
+    send: (data: unknown) => {
+      const frame = data as string;
+      // Refused here: the host would have to drop the whole connection, and every other call with it.
+      if (frame.length > MAX_FRAME_BYTES) {
+        throw new AppError('bad-input', `The input is larger than ${MAX_FRAME_BYTES} bytes.`, {
+          next: 'Send less at once.',
+        });
+      }
+      line.send(frame);
+    },
     addEventListener: (type: string, listener: unknown) => {
       const call = listener as (event: unknown) => void;
       if (type === 'message') line.onFrame((data) => call({ data }));
