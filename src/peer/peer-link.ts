@@ -63,6 +63,11 @@ export interface PeerHandler {
 export interface PeerBinder {
   readonly wallet: Address;
   readonly chainId: number;
+  /**
+   * The `notAfter` to ask `sign` for: that of a binding signed before while it still holds - it needs no unlocked
+   * wallet - else 30 days from now. Without it the caller chooses.
+   */
+  validUntil?(peerKey: Hex, role: PeerIdentity['role']): number;
   /** Our wallet's signature over (our peerKey, role, notAfter). */
   sign(peerKey: Hex, role: PeerIdentity['role'], notAfter: number): Promise<Hex>;
   /** The address that signed, or null when the signature is nonsense. */

@@ -30,7 +30,7 @@ export interface RentalsPlace {
 }
 
 /** `role` says which side of the line the machine behind the key takes. */
-export type PeerRole = 'provider' | 'renter';
+export type PeerRole = 'provider' | 'renter' | 'validator';
 
 const types = {
   Voucher: [
