@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../shared/errors.ts';
 import type { Address, Hex } from '../shared/ids.ts';
+import type { TypedPayload } from '../shared/typed-data.ts';
 
 /** An EIP-1559 transaction, complete but for the signature. The same shape as the chain room's `UnsignedTransaction`. */
 export interface TransactionFields {
@@ -12,18 +13,6 @@ export interface TransactionFields {
   maxFeePerGas: bigint;
   maxPriorityFeePerGas: bigint;
 }
-
-/** EIP-712 data as it is agreed on, not its digest: the signer hashes it itself and so knows what it signs. */
-export interface TypedPayload {
-  domain: { name?: string; version?: string; chainId: number | bigint; verifyingContract?: string };
-  types: Readonly<Record<string, readonly { name: string; type: string }[]>>;
-  /** Checked against the one type that no other type refers to, where given. */
-  primaryType?: string;
-  message: Readonly<Record<string, unknown>>;
-}
-
-/** Work factor of scrypt, a power of two. */
-export type ScryptN = number;
 
 export type ImportSource =
   | { kind: 'mnemonic'; mnemonic: string }
@@ -41,7 +30,8 @@ export interface HostKeyWrap {
 export interface SignerSetup {
   dir: string;
   chainId: number;
-  scryptN: ScryptN;
+  /** Work factor of scrypt for keystores written from now on, a power of two. */
+  scryptN: number;
 }
 
 /** operation -> what goes to the signer's thread and what comes back. No answer but `backup` and `create` holds a secret. */

@@ -4,17 +4,13 @@ import { SigningKey, Transaction, TypedDataEncoder } from 'ethers';
 import type { KeystoreAccount } from 'ethers';
 import { AppError, toAppError } from '../shared/errors.ts';
 import type { Address, Hex } from '../shared/ids.ts';
+import { digestOf } from '../shared/typed-data.ts';
+import type { TypedPayload } from '../shared/typed-data.ts';
 import { readPrivateFile, sweepLeftovers, syncFolder, writePrivateFile } from './files.ts';
 import { openHostKey } from './host-key.ts';
 import { decryptKeystore, encryptKeystore, importAccount, keystoreAddress, newAccount, wordsOf } from './keystore.ts';
 import { checkNewPassword } from './password.ts';
-import type {
-  SignerOperation,
-  SignerOperations,
-  SignerSetup,
-  TransactionFields,
-  TypedPayload,
-} from './signer-protocol.ts';
+import type { SignerOperation, SignerOperations, SignerSetup, TransactionFields } from './signer-protocol.ts';
 
 type Handlers = {
   [Operation in SignerOperation]: (
@@ -32,8 +28,6 @@ export interface Signer {
 type KeyBytes = Uint8Array<ArrayBuffer>;
 
 const bytesOf = (privateKey: string): KeyBytes => Uint8Array.from(Buffer.from(privateKey.slice(2), 'hex'));
-
-const signDigest = (key: KeyBytes, digest: string): Hex => new SigningKey(key).sign(digest).serialized as Hex;
 
 /** Holds the keys and does what `SignerOperations` names. `onAutoLock` is called when the unlocked time has run out. */
 export function createSigner(setup: SignerSetup, onAutoLock: () => void): Signer {
@@ -195,18 +189,17 @@ function signTransaction(key: KeyBytes, fields: TransactionFields, chainId: numb
 }
 
 function signTypedData(key: KeyBytes, payload: TypedPayload, chainId: number): Hex {
-  if (BigInt(payload.domain.chainId) !== BigInt(chainId)) throw wrongChain(Number(payload.domain.chainId), chainId);
-  const types = Object.fromEntries(
-    Object.entries(payload.types)
-      .filter(([name]) => name !== 'EIP712Domain')
-      .map(([name, members]) => [name, [...members]]),
-  );
-  const encoder = TypedDataEncoder.from(types);
-  if (payload.primaryType !== undefined && payload.primaryType !== encoder.primaryType) {
-    throw new AppError('bad-input', `The data to sign is of type ${encoder.primaryType}, not ${payload.primaryType}.`);
+  if (payload.domain.chainId !== chainId) throw wrongChain(payload.domain.chainId, chainId);
+  const digest = digestOf(payload);
+  const { primaryType } = TypedDataEncoder.from(copyOf(payload.types));
+  if (payload.primaryType !== primaryType) {
+    throw new AppError('bad-input', `The data to sign is of type ${primaryType}, not ${payload.primaryType}.`);
   }
-  return signDigest(key, TypedDataEncoder.hash(payload.domain, types, payload.message));
+  return new SigningKey(key).sign(digest).serialized as Hex;
 }
+
+const copyOf = (types: TypedPayload['types']) =>
+  Object.fromEntries(Object.entries(types).map(([name, members]) => [name, [...members]]));
 
 const alreadyThere = () =>
   new AppError('conflict', 'There is a wallet here already.', {

@@ -5,11 +5,12 @@ import { State } from '../shared/emitter.ts';
 import { AppError } from '../shared/errors.ts';
 import type { Address, Hex } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
+import type { TypedPayload } from '../shared/typed-data.ts';
 import type { Clock } from '../shared/time.ts';
 import { readPrivateFile, writePrivateFile } from './files.ts';
 import { createSignerClient } from './signer-client.ts';
 import type { SpawnSigner } from './signer-client.ts';
-import type { HostKeyWrap, ImportSource, TransactionFields, TypedPayload } from './signer-protocol.ts';
+import type { HostKeyWrap, ImportSource, TransactionFields } from './signer-protocol.ts';
 import { openSpendingPolicy } from './spending-policy.ts';
 import type { SpendingPolicy } from './spending-policy.ts';
 
