@@ -1,4 +1,5 @@
-import type { ApiContract, ApiInputs, ApiOutputs } from './contract.ts';
+import type { ContractProcedure, InferSchemaOutput } from '@orpc/contract';
+import type { ApiContract, ApiOutputs } from './contract.ts';
 
 /** What a caller brings beside its input. */
 export interface CallContext {
@@ -12,12 +13,18 @@ export interface CallContext {
  */
 export type ApiServices = {
   [Noun in keyof ApiContract]: {
-    [Verb in keyof ApiContract[Noun] & keyof ApiInputs[Noun] & keyof ApiOutputs[Noun]]: (
-      input: ApiInputs[Noun][Verb] extends infer Input ? Input : never,
+    [Verb in keyof ApiContract[Noun] & keyof ApiOutputs[Noun]]: (
+      input: Parsed<ApiContract[Noun][Verb]>,
       context: CallContext,
     ) => Service<ApiOutputs[Noun][Verb]>;
   };
 };
+
+/** A service gets its input checked: defaults filled in, addresses and ids in lower case. */
+type Parsed<Procedure> =
+  Procedure extends ContractProcedure<infer Input, infer _Output, infer _Errors, infer _Meta>
+    ? InferSchemaOutput<Input>
+    : never;
 
 type Service<Output> =
   Output extends AsyncIterable<infer Item>

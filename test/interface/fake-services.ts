@@ -13,6 +13,17 @@ const WINDOW = 256;
 const id = (n: number): Bytes32 => `0x${n.toString(16).padStart(64, '0')}`;
 const ok = { ok: true as const };
 
+const data = (seq: number, text: string, stream: 1 | 2 = 1): Frame => ({
+  type: 'data',
+  seq,
+  stream,
+  base64: Buffer.from(text).toString('base64'),
+});
+
+async function* just<T>(...values: T[]): AsyncGenerator<T, void> {
+  yield* values;
+}
+
 export interface FakeHost {
   services: ApiServices;
   status: State<ApiOutputs['system']['status']>;
@@ -124,12 +135,6 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
     if (!session) throw new AppError('not-found', 'This session has ended.', { field: 'sessionId' });
     return session;
   };
-  const data = (seq: number, text: string, stream: 1 | 2 = 1): Frame => ({
-    type: 'data',
-    seq,
-    stream,
-    base64: Buffer.from(text).toString('base64'),
-  });
 
   async function* echo(rentalId: string, signal: AbortSignal) {
     rentalOf(rentalId);
@@ -233,7 +238,7 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
           cores: 2,
         },
       ],
-      watch: () => counted((async function* none() {})()),
+      watch: () => counted(just()),
     },
     wallet: {
       status: () => wallet,
@@ -281,12 +286,7 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
     },
     share: {
       status: () => share,
-      watch: () =>
-        counted(
-          (async function* one() {
-            yield share;
-          })(),
-        ),
+      watch: () => counted(just(share)),
       suggest: () => ({
         offer: {
           deviceIds: ['cpu'],
@@ -379,12 +379,7 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
       list: () => [...rentals.values()].map((rental) => rental.value),
       get: ({ rentalId }) => rentalOf(rentalId).value,
       watch: ({ rentalId }, { signal }) => counted(rentalOf(rentalId).watch(signal)),
-      watchList: () =>
-        counted(
-          (async function* all() {
-            yield [...rentals.values()].map((rental) => rental.value);
-          })(),
-        ),
+      watchList: () => counted(just([...rentals.values()].map((rental) => rental.value))),
       extend: ({ commandId, rentalId, seconds }) =>
         once(commandId, 'rentals.extend', () => {
           const rental = rentalOf(rentalId);
