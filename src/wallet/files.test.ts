@@ -46,8 +46,9 @@ test('a failed write leaves the old file and nothing else', async () => {
   const dir = await temporaryFolder();
   const file = path.join(dir, 'a.json');
   await writePrivateFile(file, 'old');
-  const beforeRename = () => Promise.reject(new Error('power cut'));
-  await expect(writePrivateFile(file, 'new', { beforeRename })).rejects.toThrow('power cut');
+  await expect(
+    writePrivateFile(file, 'new', { beforeRename: () => Promise.reject(new Error('power cut')) }),
+  ).rejects.toThrow('power cut');
   expect(await readPrivateFile(file)).toBe('old');
   expect(await readdir(dir)).toEqual(['a.json']);
 });
