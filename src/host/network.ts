@@ -1,0 +1,92 @@
+import path from 'node:path';
+import { loadProfiles, type NetworkProfile } from '../chain/profile.ts';
+import { joinPractice } from '../chain/practice/join-practice.ts';
+import { startPracticeNetwork } from '../chain/practice/practice-network.ts';
+import { startPracticeDht } from '../peer/practice-dht.ts';
+import { AppError } from '../shared/errors.ts';
+import type { Address } from '../shared/ids.ts';
+import type { Log } from '../shared/log.ts';
+import type { LinePeers } from './line.ts';
+
+export interface Network {
+  profile: NetworkProfile;
+  peers: LinePeers;
+  /** Gives practice money; null on real networks. */
+  faucet: ((account: Address) => Promise<void>) | null;
+  joinUrl: string | null;
+  close(): Promise<void>;
+}
+
+/** The network by name: the embedded practice network, one that another host embeds, or a real one from its profile. */
+export async function openNetwork(options: {
+  dataDir: string;
+  network: string;
+  rpcUrl?: string;
+  log: Log;
+}): Promise<Network> {
+  const { dataDir, network, rpcUrl, log } = options;
+  if (network === 'practice') return rpcUrl === undefined ? embed(dataDir, log) : join(rpcUrl);
+  const files = [path.join(import.meta.dirname, '../../resources/networks.json'), path.join(dataDir, 'networks.json')];
+  const profiles = loadProfiles(files);
+  const profile = profiles.get(network);
+  if (!profile) {
+    throw new AppError('bad-input', `There is no network called ${network}.`, {
+      field: 'network',
+      next: `Use one of: ${['practice', ...profiles.keys()].join(', ')}; or describe it in ${files[1]}.`,
+    });
+  }
+  return {
+    profile: rpcUrl === undefined ? profile : { ...profile, rpcUrls: [rpcUrl, ...profile.rpcUrls] },
+    peers: {
+      bootstrap: profile.peers.bootstrap.length === 0 ? null : profile.peers.bootstrap.map(hostAndPort),
+      relays: profile.peers.relays as `0x${string}`[],
+      tcpHost: '0.0.0.0',
+    },
+    faucet: null,
+    joinUrl: null,
+    close: async () => {},
+  };
+}
+
+async function embed(dataDir: string, log: Log): Promise<Network> {
+  const dht = await startPracticeDht({ host: '127.0.0.1' });
+  try {
+    const bootstrap = dht.bootstrap.map(({ host, port }) => `${host}:${port}`);
+    const practice = await startPracticeNetwork({
+      dataDir: path.join(dataDir, 'practice'),
+      log,
+      peers: { bootstrap, relays: [] },
+    });
+    return {
+      profile: practice.profile,
+      peers: { bootstrap: dht.bootstrap, relays: [], tcpHost: '127.0.0.1' },
+      faucet: (account) => practice.faucet(account),
+      joinUrl: practice.rpcUrl,
+      close: async () => {
+        await practice.close();
+        await dht.close();
+      },
+    };
+  } catch (thrown) {
+    await dht.close();
+    throw thrown;
+  }
+}
+
+async function join(rpcUrl: string): Promise<Network> {
+  const { profile, faucet } = await joinPractice(rpcUrl);
+  return {
+    profile,
+    peers: { bootstrap: profile.peers.bootstrap.map(hostAndPort), relays: [], tcpHost: '127.0.0.1' },
+    faucet,
+    joinUrl: rpcUrl,
+    close: async () => {},
+  };
+}
+
+function hostAndPort(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':');
+  const port = Number(text.slice(at + 1));
+  if (at > 0 && Number.isInteger(port) && port > 0 && port < 65_536) return { host: text.slice(0, at), port };
+  throw new AppError('bad-input', `Not a peer address: ${text}. Write host:port.`, { field: 'peers.bootstrap' });
+}
