@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {Parameters} from "./Parameters.sol";
 
@@ -25,9 +24,9 @@ struct OfferParams {
     uint32 minSeconds;
     /// Unix seconds after which nothing of this offer runs.
     uint40 endsBy;
-    /// Cards in one bundle; 0 where the processor is for rent.
+    /// Cards in one bundle, at most 255; 0 where the processor is for rent.
     uint16 gpuCount;
-    /// Memory of one card in GiB.
+    /// Memory of one card in GiB, at most 65535.
     uint32 gpuMemoryGb;
     /// Identical bundles; one deal takes one.
     uint16 units;
@@ -41,7 +40,7 @@ struct OfferParams {
 /// @notice What is for rent. A provider registers, changes, pauses and delists its own offers; deals take and free units.
 /// @dev Each change raises the version, and a deal names the version it saw: nobody opens a deal on terms that have
 /// changed under way.
-contract Offers is AccessManaged, Multicall {
+contract Offers is Multicall {
     enum Status {
         NONE,
         ACTIVE,
@@ -49,16 +48,21 @@ contract Offers is AccessManaged, Multicall {
         DELISTED
     }
 
-    /// @dev slot 0: provider 160, version 40, units 16, taken 16, gpuCount 16, status 8. slot 1: termsHash 224, gpuMemoryGb 32.
+    /// @dev One slot: 160 + 32 + 16 + 16 + 8 + 16 + 8 = 256 bits. The provider stands in the offer's id.
     struct Offer {
-        address provider;
-        uint40 version;
+        /// Hash of everything a deal depends on.
+        bytes20 termsHash;
+        /// Raised by every change.
+        uint32 version;
+        /// Identical bundles.
         uint16 units;
+        /// Bundles that deals hold now.
         uint16 taken;
-        uint16 gpuCount;
+        /// Cards in one bundle.
+        uint8 gpuCount;
+        /// Memory of one card in GiB.
+        uint16 gpuMemoryGb;
         Status status;
-        bytes28 termsHash;
-        uint32 gpuMemoryGb;
     }
 
     /// @notice Longest text of one field, in bytes.
@@ -70,12 +74,14 @@ contract Offers is AccessManaged, Multicall {
     /// @notice Where accepted tokens are listed.
     Parameters public immutable parameters;
 
-    /// @notice Contracts that may take and free units.
-    mapping(address module => bool) public isModule;
+    /// @notice The leases contract: takes and frees units.
+    address public immutable rentals;
+
+    /// @notice The bounties contract: takes and frees units.
+    address public immutable jobs;
 
     mapping(bytes32 offerId => Offer) private _offers;
 
-    event ModuleEnabled(address indexed module);
     event Registered(bytes32 indexed offerId, address indexed provider, uint64 version, OfferParams params);
     event Updated(bytes32 indexed offerId, address indexed provider, uint64 version, OfferParams params);
     event StatusChanged(bytes32 indexed offerId, uint64 version, Status status);
@@ -95,62 +101,53 @@ contract Offers is AccessManaged, Multicall {
     error BadEnd(uint40 endsBy);
     error BadUnits(uint16 units);
     error BadSigner(address signer);
+    error BadHardware(uint16 gpuCount, uint32 gpuMemoryGb);
     error TextTooLong(uint256 bytesGiven, uint256 bytesAllowed);
 
-    constructor(address authority_, Parameters parameters_) AccessManaged(authority_) {
-        parameters = parameters_;
+    modifier onlyModule() {
+        if (msg.sender != rentals && msg.sender != jobs) revert NotModule(msg.sender);
+        _;
     }
 
-    /// @notice Lets a contract take and free units. There is no way back: its deals hold units.
-    function enableModule(address module) external restricted {
-        isModule[module] = true;
-        emit ModuleEnabled(module);
+    /// @dev The modules know this contract and it knows them, so their addresses are computed before they are deployed.
+    constructor(Parameters parameters_, address rentals_, address jobs_) {
+        parameters = parameters_;
+        rentals = rentals_;
+        jobs = jobs_;
     }
 
     // ------------------------------------------------------------------------------------------------ providers
 
     /// @notice Puts something up for rent, owned by the caller.
     /// @param salt Any value; it makes the id, so the same one cannot be used twice by one provider.
-    /// @return offerId `keccak256(abi.encode(provider, salt))`.
+    /// @return offerId See `offerIdOf`.
     function register(OfferParams calldata params, bytes32 salt) external returns (bytes32 offerId) {
-        offerId = keccak256(abi.encode(msg.sender, salt));
+        offerId = offerIdOf(msg.sender, salt);
         if (_offers[offerId].status != Status.NONE) revert OfferExists(offerId);
         _validate(params);
-        _offers[offerId] = Offer({
-            provider: msg.sender,
-            version: 1,
-            units: params.units,
-            taken: 0,
-            gpuCount: params.gpuCount,
-            status: Status.ACTIVE,
-            termsHash: _hash(params),
-            gpuMemoryGb: params.gpuMemoryGb
-        });
+        _offers[offerId] = _described(params, 1, 0, Status.ACTIVE);
         emit Registered(offerId, msg.sender, 1, params);
     }
 
     /// @notice Replaces what is offered. Running deals keep what they agreed on.
     function update(bytes32 offerId, OfferParams calldata params) external {
-        Offer storage offer = _ownedAlive(offerId);
+        Offer memory offer = _ownedAlive(offerId);
         _validate(params);
-        uint40 version = ++offer.version;
-        offer.units = params.units;
-        offer.gpuCount = params.gpuCount;
-        offer.termsHash = _hash(params);
-        offer.gpuMemoryGb = params.gpuMemoryGb;
+        uint32 version = offer.version + 1;
+        _offers[offerId] = _described(params, version, offer.taken, offer.status);
         emit Updated(offerId, msg.sender, version, params);
     }
 
     /// @notice No new deals until `resume`. Running deals go on.
     function pause(bytes32 offerId) external {
-        Offer storage offer = _ownedAlive(offerId);
+        Offer memory offer = _ownedAlive(offerId);
         if (offer.status != Status.ACTIVE) revert WrongStatus(offerId, offer.status);
         _setStatus(offerId, offer, Status.PAUSED);
     }
 
     /// @notice Takes new deals again.
     function resume(bytes32 offerId) external {
-        Offer storage offer = _ownedAlive(offerId);
+        Offer memory offer = _ownedAlive(offerId);
         if (offer.status != Status.PAUSED) revert WrongStatus(offerId, offer.status);
         _setStatus(offerId, offer, Status.ACTIVE);
     }
@@ -165,21 +162,19 @@ contract Offers is AccessManaged, Multicall {
     /// @notice Takes one unit for a new deal, if the offer still is what the deal says.
     /// @param version Version the deal's opener saw.
     /// @param provider Who the deal says provides.
-    /// @param termsHash `OfferTerms` of the deal: see `termsHashOf`.
-    function take(bytes32 offerId, uint64 version, address provider, bytes28 termsHash) external {
-        if (!isModule[msg.sender]) revert NotModule(msg.sender);
-        Offer storage offer = _offers[offerId];
+    /// @param termsHash What the deal says it depends on: see `termsHashOf`.
+    function take(bytes32 offerId, uint64 version, address provider, bytes20 termsHash) external onlyModule {
+        Offer memory offer = _offers[offerId];
         if (offer.status == Status.NONE) revert UnknownOffer(offerId);
         if (offer.status != Status.ACTIVE) revert WrongStatus(offerId, offer.status);
         if (offer.version != version) revert StaleOffer(offerId, version, offer.version);
-        if (offer.provider != provider || offer.termsHash != termsHash) revert TermsMismatch(offerId);
+        if (providerOf(offerId) != provider || offer.termsHash != termsHash) revert TermsMismatch(offerId);
         if (offer.taken >= offer.units) revert NoFreeUnit(offerId, offer.units);
-        ++offer.taken;
+        _offers[offerId].taken = offer.taken + 1;
     }
 
     /// @notice Gives one unit back when a deal ends.
-    function free(bytes32 offerId) external {
-        if (!isModule[msg.sender]) revert NotModule(msg.sender);
+    function free(bytes32 offerId) external onlyModule {
         --_offers[offerId].taken;
     }
 
@@ -196,7 +191,17 @@ contract Offers is AccessManaged, Multicall {
         return offer.status == Status.ACTIVE && offer.units > offer.taken ? offer.units - offer.taken : 0;
     }
 
-    /// @notice Hash of everything a deal depends on: 28 bytes, so that it shares a slot.
+    /// @notice The provider's address, then 12 bytes of `keccak256(abi.encode(provider, salt))`: an id says whose it is.
+    function offerIdOf(address provider, bytes32 salt) public pure returns (bytes32) {
+        return bytes32(bytes20(provider)) | (keccak256(abi.encode(provider, salt)) >> 160);
+    }
+
+    /// @notice Whose offer an id names.
+    function providerOf(bytes32 offerId) public pure returns (address) {
+        return address(bytes20(offerId));
+    }
+
+    /// @notice Hash of everything a deal depends on: 20 bytes, so that an offer is one slot.
     function termsHashOf(
         address providerSigner,
         address token,
@@ -204,26 +209,40 @@ contract Offers is AccessManaged, Multicall {
         uint32 unit,
         uint32 minSeconds,
         uint40 endsBy
-    ) public pure returns (bytes28) {
-        return bytes28(keccak256(abi.encode(providerSigner, token, price, unit, minSeconds, endsBy)));
+    ) public pure returns (bytes20) {
+        return bytes20(keccak256(abi.encode(providerSigner, token, price, unit, minSeconds, endsBy)));
     }
 
     // ------------------------------------------------------------------------------------------------ internal
 
-    function _ownedAlive(bytes32 offerId) private view returns (Offer storage offer) {
+    function _ownedAlive(bytes32 offerId) private view returns (Offer memory offer) {
         offer = _offers[offerId];
         if (offer.status == Status.NONE) revert UnknownOffer(offerId);
-        if (offer.provider != msg.sender) revert NotProvider(offerId, msg.sender);
+        if (providerOf(offerId) != msg.sender) revert NotProvider(offerId, msg.sender);
         if (offer.status == Status.DELISTED) revert WrongStatus(offerId, Status.DELISTED);
     }
 
-    function _setStatus(bytes32 offerId, Offer storage offer, Status status) private {
+    function _setStatus(bytes32 offerId, Offer memory offer, Status status) private {
         offer.status = status;
-        emit StatusChanged(offerId, ++offer.version, status);
+        offer.version += 1;
+        _offers[offerId] = offer;
+        emit StatusChanged(offerId, offer.version, status);
     }
 
-    function _hash(OfferParams calldata p) private pure returns (bytes28) {
-        return termsHashOf(p.providerSigner, p.token, p.price, p.unit, p.minSeconds, p.endsBy);
+    function _described(OfferParams calldata p, uint32 version, uint16 taken, Status status)
+        private
+        pure
+        returns (Offer memory)
+    {
+        return Offer({
+            termsHash: termsHashOf(p.providerSigner, p.token, p.price, p.unit, p.minSeconds, p.endsBy),
+            version: version,
+            units: p.units,
+            taken: taken,
+            gpuCount: uint8(p.gpuCount),
+            gpuMemoryGb: uint16(p.gpuMemoryGb),
+            status: status
+        });
     }
 
     function _validate(OfferParams calldata p) private view {
@@ -232,6 +251,9 @@ contract Offers is AccessManaged, Multicall {
         if (p.minSeconds < 60 || p.minSeconds > 600) revert BadMinSeconds(p.minSeconds);
         if (p.endsBy <= block.timestamp) revert BadEnd(p.endsBy);
         if (p.units == 0) revert BadUnits(p.units);
+        if (p.gpuCount > type(uint8).max || p.gpuMemoryGb > type(uint16).max) {
+            revert BadHardware(p.gpuCount, p.gpuMemoryGb);
+        }
         if (p.providerSigner == address(0)) revert BadSigner(p.providerSigner);
         _checkText(p.gpuType, MAX_WORD_BYTES);
         _checkText(p.gpuModel, MAX_WORD_BYTES);

@@ -114,6 +114,7 @@ contract Rentals is EIP712, Multicall {
     event Extended(bytes32 indexed leaseId, uint32 cap, uint256 added);
     /// @param paidSeconds Seconds paid for so far.
     /// @param paid Gross of this payment, `fee` included.
+    /// @param fee Network fee of this payment.
     event Drawn(bytes32 indexed leaseId, uint32 paidSeconds, uint256 paid, uint256 fee);
     event Closing(bytes32 indexed leaseId, uint32 claimSeconds, uint40 closeAt);
     event Raised(bytes32 indexed leaseId, uint32 claimSeconds, bool underclaimed);
@@ -255,11 +256,14 @@ contract Rentals is EIP712, Multicall {
         uint32 billable = _payable(lease, secs);
         if (billable == lease.paidSeconds) revert NothingToDraw(leaseId, billable, lease.paidSeconds);
 
-        (uint256 gross, uint256 fee) = RentalMath.payment(terms.price, terms.unit, terms.feeBps, lease.paidSeconds, billable);
+        uint256 before = RentalMath.billFor(terms.price, terms.unit, lease.paidSeconds);
+        uint256 total = RentalMath.billFor(terms.price, terms.unit, billable);
+        uint256 paid = total - before;
+        uint256 fee = RentalMath.feeFor(total, terms.feeBps) - RentalMath.feeFor(before, terms.feeBps);
         lease.paidSeconds = billable;
         _leases[leaseId] = lease;
-        emit Drawn(leaseId, billable, gross, fee);
-        vault.pay(terms.token, terms.renter, terms.provider, gross - fee, fee, 0);
+        emit Drawn(leaseId, billable, paid, fee);
+        vault.pay(terms.token, terms.renter, terms.provider, paid - fee, fee, 0);
     }
 
     /// @notice The normal end: both hosts have signed the exact seconds.
@@ -310,8 +314,14 @@ contract Rentals is EIP712, Multicall {
     }
 
     /// @notice The id of a lease: the hash of its terms.
-    function leaseIdOf(Terms calldata terms) public pure returns (bytes32) {
-        return keccak256(abi.encode(terms));
+    /// @dev Terms have no dynamic part, so their calldata is their encoding. A field with dirty upper bits would give an
+    /// id that cannot be opened: `open` reads or emits, and so checks, every field.
+    function leaseIdOf(Terms calldata terms) public pure returns (bytes32 leaseId) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, terms, 480)
+            leaseId := keccak256(free, 480)
+        }
     }
 
     /// @notice Seconds that a voucher of `secs` would have paid for in total if it were used now.
@@ -365,15 +375,18 @@ contract Rentals is EIP712, Multicall {
     /// Signed seconds, cut to the cap and to what has elapsed (until the termination, once there is one), but never
     /// below what is already paid.
     function _payable(Lease memory lease, uint32 secs) private view returns (uint32) {
-        uint256 end = lease.state == State.CLOSING && lease.closeAt != 0 ? lease.closeAt - CLOSING_SECONDS : block.timestamp;
-        uint256 elapsed = end - lease.openedAt;
-        uint256 limit = elapsed < lease.cap ? elapsed : lease.cap;
-        uint256 cut = secs < limit ? secs : limit;
-        return uint32(cut > lease.paidSeconds ? cut : lease.paidSeconds);
+        // A CLOSING lease's clock stopped at its termination.
+        uint256 end = lease.state == State.OPEN ? block.timestamp : lease.closeAt - CLOSING_SECONDS;
+        unchecked {
+            uint256 elapsed = end - lease.openedAt;
+            uint256 limit = elapsed < lease.cap ? elapsed : lease.cap;
+            uint256 cut = secs < limit ? secs : limit;
+            return uint32(cut > lease.paidSeconds ? cut : lease.paidSeconds);
+        }
     }
 
-    function _offerTermsHash(Terms calldata t) private pure returns (bytes28) {
-        return bytes28(keccak256(abi.encode(t.providerSigner, t.token, t.price, t.unit, t.minSeconds, t.endsBy)));
+    function _offerTermsHash(Terms calldata t) private pure returns (bytes20) {
+        return bytes20(keccak256(abi.encode(t.providerSigner, t.token, t.price, t.unit, t.minSeconds, t.endsBy)));
     }
 
     function _escrow(Terms calldata terms, uint256 amount) private {
@@ -393,16 +406,18 @@ contract Rentals is EIP712, Multicall {
         uint32 secs,
         uint256 penalty
     ) private {
+        uint256 before = RentalMath.billFor(terms.price, terms.unit, lease.paidSeconds);
         uint256 paid = RentalMath.billFor(terms.price, terms.unit, secs);
+        uint256 fee = RentalMath.feeFor(paid, terms.feeBps);
         uint256 refund = RentalMath.depositFor(terms.price, terms.unit, lease.cap) - paid - penalty;
-        (uint256 gross, uint256 fee) = RentalMath.payment(terms.price, terms.unit, terms.feeBps, lease.paidSeconds, secs);
         lease.paidSeconds = secs;
         lease.state = State.CLOSED;
         _leases[leaseId] = lease;
-        emit Closed(leaseId, exit, secs, paid, RentalMath.feeFor(paid, terms.feeBps), penalty, refund);
+        emit Closed(leaseId, exit, secs, paid, fee, penalty, refund);
 
         offers.free(terms.offerId);
-        vault.pay(terms.token, terms.renter, terms.provider, gross - fee, fee, refund);
+        uint256 feeNow = fee - RentalMath.feeFor(before, terms.feeBps);
+        vault.pay(terms.token, terms.renter, terms.provider, paid - before - feeNow, feeNow, refund);
         if (penalty != 0) vault.seize(terms.token, terms.renter, terms.provider, penalty);
     }
 }

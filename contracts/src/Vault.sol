@@ -20,6 +20,9 @@ contract Vault is Multicall, ReentrancyGuardTransient {
     /// @notice Where accepted tokens are listed.
     Parameters public immutable parameters;
 
+    /// @notice Account that modules' fees are credited to; the same for ever.
+    address public immutable treasury;
+
     /// @notice What an account can withdraw or lock now.
     mapping(address account => mapping(address token => uint256 amount)) public balanceOf;
 
@@ -47,6 +50,7 @@ contract Vault is Multicall, ReentrancyGuardTransient {
 
     constructor(Parameters parameters_) {
         parameters = parameters_;
+        treasury = parameters_.treasury();
     }
 
     // ------------------------------------------------------------------------------------------------ accounts
@@ -65,7 +69,7 @@ contract Vault is Multicall, ReentrancyGuardTransient {
         if (account == address(0)) revert BadReceiver(account);
         uint256 received = _receiveETH();
         if (received == 0) revert ZeroAmount();
-        balanceOf[account][address(0)] += received;
+        _credit(account, address(0), received);
         emit Deposited(account, address(0), received, msg.sender);
     }
 
@@ -126,14 +130,14 @@ contract Vault is Multicall, ReentrancyGuardTransient {
         uint256 received = _receiveETH();
         if (received < amount) revert InsufficientBalance(account, address(0), received, amount);
         lockedOf[msg.sender][account][address(0)] += amount;
-        if (received > amount) balanceOf[account][address(0)] += received - amount;
+        if (received > amount) _credit(account, address(0), received - amount);
         emit Deposited(account, address(0), received, msg.sender);
     }
 
     /// @notice Gives locked money back to its owner.
     function unlock(address token, address account, uint256 amount) external {
         _spendLock(token, account, amount);
-        balanceOf[account][token] += amount;
+        _credit(account, token, amount);
     }
 
     /// @notice Pays from a lock: `amount` to the payee, `fee` to the treasury, `refund` back to the owner.
@@ -141,18 +145,25 @@ contract Vault is Multicall, ReentrancyGuardTransient {
     /// @param to Account that is paid.
     function pay(address token, address from, address to, uint256 amount, uint256 fee, uint256 refund) external {
         _spendLock(token, from, amount + fee + refund);
-        if (amount != 0) balanceOf[to][token] += amount;
-        if (fee != 0) balanceOf[parameters.treasury()][token] += fee;
-        if (refund != 0) balanceOf[from][token] += refund;
+        if (amount != 0) _credit(to, token, amount);
+        if (fee != 0) _credit(treasury, token, fee);
+        if (refund != 0) _credit(from, token, refund);
     }
 
     /// @notice Takes a penalty from a lock and credits it to the one it was agreed for.
     function seize(address token, address from, address to, uint256 amount) external {
         _spendLock(token, from, amount);
-        balanceOf[to][token] += amount;
+        _credit(to, token, amount);
     }
 
     // ------------------------------------------------------------------------------------------------ internal
+
+    /// Cannot wrap: the sum of all balances is at most the reserve, which is added to with a check.
+    function _credit(address account, address token, uint256 amount) private {
+        unchecked {
+            balanceOf[account][token] += amount;
+        }
+    }
 
     function _debit(address account, address token, uint256 amount) private {
         uint256 available = balanceOf[account][token];
@@ -189,7 +200,7 @@ contract Vault is Multicall, ReentrancyGuardTransient {
         // Booked after the token's own code has run: until then the money is nobody's, and no path of the Vault that
         // measures a balance can be entered meanwhile.
         reserveOf[token] += amount;
-        balanceOf[account][token] += amount;
+        _credit(account, token, amount);
         emit Deposited(account, token, amount, msg.sender);
     }
 }

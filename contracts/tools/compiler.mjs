@@ -17,7 +17,7 @@ export const ROOT = path.dirname(CONTRACTS);
 export const SETTINGS = {
   viaIR: true,
   evmVersion: 'cancun',
-  optimizer: { enabled: true, runs: 10_000 },
+  optimizer: { enabled: true, runs: 1_000_000 },
   metadata: { bytecodeHash: 'none', appendCBOR: false },
 };
 

@@ -115,9 +115,9 @@ const coder = AbiCoder.defaultAbiCoder();
 /** `keccak256(abi.encode(terms))`. */
 export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(coder.encode([TERMS_TUPLE], [terms])) as Bytes32;
 
-/** `keccak256(abi.encode(provider, salt))`: the id that registering with this salt gives. */
+/** The provider's address, then 12 bytes of `keccak256(abi.encode(provider, salt))`: the id that registering gives. */
 export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
-  keccak256(coder.encode(['address', 'bytes32'], [provider, salt])) as Bytes32;
+  `${provider.toLowerCase() as Address}${keccak256(coder.encode(['address', 'bytes32'], [provider, salt])).slice(2, 26)}`;
 
 /** keccak256 of the canonical JSON: what stands in a lease's terms for what the renter runs. */
 export const specHash = (spec: unknown): Bytes32 => keccak256(toUtf8Bytes(canonicalJson(spec))) as Bytes32;

@@ -1,0 +1,176 @@
+/**
+ * What every call costs, measured as transactions on a real chain (calldata, signatures and refunds included) with the
+ * committed bytecode. Kept in snapshots/gas.json.
+ *
+ *   node contracts/tools/gas.mjs            measure and write
+ *   node contracts/tools/gas.mjs --check    fail where a call costs over 1 % more or less than what is committed
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { id } from 'ethers';
+import { digestOf, finalPayload, leaseIdOf, offerIdOf, specHash, voucherPayload } from '../../src/shared/typed-data.ts';
+import { ETH } from '../../src/shared/ids.ts';
+import { CHAIN_ID, START_AT, hasAnvil, startChain } from './chain.mjs';
+import { CONTRACTS } from './compiler.mjs';
+
+const FILE = path.join(CONTRACTS, 'snapshots/gas.json');
+const HOUR = 3600;
+
+/** @returns {Promise<Record<string, number>>} gas by call */
+export async function measureGas() {
+  const chain = await startChain();
+  try {
+    return await measureOn(chain);
+  } finally {
+    await chain.close();
+  }
+}
+
+async function measureOn({ contracts, at, wallet, send, provider, deployGas }) {
+  const gas = {};
+  const record = async (name, sending) => {
+    const receipt = await send(sending);
+    gas[name] = Number(receipt.gasUsed);
+    return receipt;
+  };
+  for (const [name, used] of Object.entries(deployGas)) gas[`deploy ${name}`] = used;
+  const [provider1, host, renter, session, admin] = await Promise.all(
+    ['provider', 'provider host', 'renter', 'renter host', 'admin'].map((name) => wallet(name)),
+  );
+  const { Vault, Offers, Rentals, PracticeDollar, Parameters } = contracts;
+  const as = (contract, who) => contract.connect(who);
+  const place = { chainId: CHAIN_ID, rentals: at.Rentals };
+  const sign = (who, payload) => who.signingKey.sign(digestOf(payload)).serialized;
+  const later = async (seconds) => {
+    await provider.send('evm_increaseTime', [seconds]);
+    await provider.send('evm_mine', []);
+  };
+
+  const params = {
+    gpuType: 'rtx-4090',
+    gpuModel: 'GeForce RTX 4090',
+    region: 'eu-central',
+    features: 'cuda-12.8 pytorch docker',
+    token: at.PracticeDollar,
+    price: 1_750_000n,
+    unit: HOUR,
+    minSeconds: 60,
+    endsBy: START_AT + 365 * 86_400,
+    gpuCount: 2,
+    gpuMemoryGb: 24,
+    units: 500,
+    peerKey: id('peer key'),
+    providerSigner: host.address,
+  };
+  const salt = id('offer');
+  const offerId = offerIdOf(provider1.address, salt);
+  await record('Offers.register', as(Offers, provider1).register(params, salt));
+  await record('Offers.update', as(Offers, provider1).update(offerId, params));
+  await record('Offers.pause', as(Offers, provider1).pause(offerId));
+  await record('Offers.resume', as(Offers, provider1).resume(offerId));
+  const ethSalt = id('offer in ETH');
+  const ethOffer = offerIdOf(provider1.address, ethSalt);
+  await send(as(Offers, provider1).register({ ...params, token: ETH, price: 10n ** 15n }, ethSalt));
+
+  await send(as(PracticeDollar, admin).mint(renter.address, 10n ** 12n));
+  await send(as(PracticeDollar, renter).approve(at.Vault, 2n ** 256n - 1n));
+  await record('Vault.deposit', as(Vault, renter).deposit(at.PracticeDollar, renter.address, 10n ** 10n));
+  await record('Vault.depositETH', as(Vault, renter).depositETH(renter.address, { value: 10n ** 18n }));
+  await record('Vault.authorize', as(Vault, renter).authorize(at.Rentals, true));
+
+  let salts = 0;
+  const termsOf = (changes = {}) => ({
+    offerId,
+    offerVersion: 4n,
+    renter: renter.address,
+    provider: provider1.address,
+    signer: session.address,
+    providerSigner: host.address,
+    witness: ETH,
+    token: at.PracticeDollar,
+    price: 1_750_000n,
+    unit: HOUR,
+    minSeconds: 60,
+    endsBy: params.endsBy,
+    feeBps: 250,
+    specHash: specHash({ image: 'busybox:1.36' }),
+    salt: id(`lease ${salts++}`),
+    ...changes,
+  });
+  const final = (terms, secs, deadline = START_AT + 86_400 * 3) => {
+    const payload = finalPayload(place, leaseIdOf(terms), secs, deadline);
+    return [terms, secs, deadline, sign(session, payload), sign(host, payload)];
+  };
+  const voucher = (terms, secs) => [terms, secs, sign(session, voucherPayload(place, leaseIdOf(terms), secs))];
+  const open = async (cap = HOUR, changes = {}) => {
+    const terms = termsOf(changes);
+    await send(as(Rentals, renter).open(terms, cap));
+    return terms;
+  };
+
+  const first = termsOf();
+  await record('Rentals.open, first ever', as(Rentals, renter).open(first, HOUR));
+  await later(1200);
+  await record('Rentals.close, first ever', as(Rentals, renter).close(...final(first, 1200)));
+
+  // What a market in use pays: both sides have been there before, the renter has another lease running.
+  const other = await open(2 * HOUR);
+  const usual = termsOf();
+  await record('Rentals.open', as(Rentals, renter).open(usual, HOUR));
+  await later(600);
+  await record('Rentals.close', as(Rentals, provider1).close(...final(usual, 600)));
+  await record('Rentals.extend', as(Rentals, renter).extend(other, HOUR));
+  await record('Rentals.draw', as(Rentals, host).draw(...voucher(other, 300)));
+  await record('Rentals.settle', as(Rentals, host).settle(...voucher(other, 500)));
+  const single = termsOf();
+  await record('Rentals.open, only lease', as(Rentals, renter).open(single, HOUR));
+  await record('Rentals.release', as(Rentals, host).release(single));
+
+  const inEth = termsOf({ offerId: ethOffer, offerVersion: 1n, token: ETH, price: 10n ** 15n });
+  await record('Rentals.open, ETH sent along', as(Rentals, renter).open(inEth, HOUR, { value: 10n ** 15n }));
+  await later(100);
+  await record('Rentals.terminate', as(Rentals, renter).terminate(inEth, 0));
+  await record('Rentals.raise', as(Rentals, host).raise(...voucher(inEth, 90)));
+  await later(86_400);
+  await record('Rentals.finalize', as(Rentals, host).finalize(inEth));
+  const forgotten = await open();
+  await later(HOUR + 86_400);
+  await record('Rentals.expire', as(Rentals, host).expire(forgotten));
+
+  const many = Array.from({ length: 50 }, () => termsOf());
+  const batched = (method, calls) => calls.map((args) => Rentals.interface.encodeFunctionData(method, args));
+  const opened = await send(as(Rentals, renter).multicall(batched('open', many.map((terms) => [terms, HOUR]))));
+  gas['Rentals.open, each of 50'] = Math.round(Number(opened.gasUsed) / many.length);
+  await later(60);
+  const deadline = START_AT + 86_400 * 30;
+  const closed = await send(
+    as(Rentals, renter).multicall(batched('close', many.map((terms) => final(terms, 60, deadline)))),
+  );
+  gas['Rentals.close, each of 50'] = Math.round(Number(closed.gasUsed) / many.length);
+
+  await record('Vault.withdraw', as(Vault, provider1).withdraw(at.PracticeDollar, provider1.address, 100n));
+  await record('Vault.withdraw, ETH', as(Vault, renter).withdraw(ETH, renter.address, 10n ** 17n));
+  await record('Offers.delist', as(Offers, provider1).delist(offerId));
+  await record('Parameters.setFee', as(Parameters, admin).setFee(300));
+  await record('Parameters.pauseNewDeals', as(Parameters, admin).pauseNewDeals());
+  return gas;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  if (!hasAnvil) {
+    console.log('SKIPPED gas: no anvil binary for this system.');
+    process.exit(0);
+  }
+  const gas = await measureGas();
+  if (process.argv.includes('--check')) {
+    const known = JSON.parse(readFileSync(FILE, 'utf8'));
+    const names = new Set([...Object.keys(known), ...Object.keys(gas)]);
+    const off = [...names].filter((name) => !(Math.abs((gas[name] ?? 0) - (known[name] ?? 0)) <= (known[name] ?? 0) / 100));
+    for (const name of off) console.error(`${name}: ${known[name] ?? 'not known'} -> ${gas[name] ?? 'gone'}`);
+    if (off.length > 0) console.error('Gas moved by more than 1 %. If it should: node contracts/tools/gas.mjs');
+    process.exit(off.length > 0 ? 1 : 0);
+  }
+  writeFileSync(FILE, `${JSON.stringify(gas, null, 2)}\n`);
+  console.log(JSON.stringify(gas, null, 2));
+}
