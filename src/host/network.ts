@@ -12,7 +12,7 @@ export interface Network {
   profile: NetworkProfile;
   peers: LinePeers;
   /** Gives practice money; null on real networks. */
-  faucet: ((account: Address) => Promise<void>) | null;
+  faucet: ((account: Address) => Promise<unknown>) | null;
   joinUrl: string | null;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ import type { Neighbour } from './neighbour.ts';
 
 /** The practice network's own conveniences; null on real networks. */
 export interface Practice {
-  faucet(account: Address): Promise<void>;
+  faucet(account: Address): Promise<unknown>;
   /** Where other hosts join; null when this host itself joined one. */
   joinUrl: string | null;
   neighbour: Neighbour;

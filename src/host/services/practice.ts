@@ -31,7 +31,7 @@ export function practiceServices(rooms: Rooms): ApiServices['practice'] {
       const offer = rooms.chain.offer(offerId);
       if (!offer)
         throw new AppError('not-found', 'The offer is not on the market yet.', { next: 'Try again in a moment.' });
-      const { client } = practice().neighbour.connection();
+      const client = practice().neighbour.client();
       const quote = await client.market.quote({ offerId, seconds });
       if (quote.missing !== '0') {
         const amount = depositFor(offer.price, offer.unit, seconds) * 2n;
