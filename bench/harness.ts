@@ -1,0 +1,38 @@
+/** What every benchmark prints: human lines on stderr, one JSON line last on stdout. */
+export interface Measurement {
+  name: string;
+  value: number;
+  unit: string;
+  baseline: number;
+  /** `value / baseline`. */
+  ratio: number;
+  n: number;
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low = Number.NaN, high = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (low + high) / 2;
+};
+
+const digits = (value: number): number => Number(value.toPrecision(4));
+
+export function report({ name, value, unit, baseline, n }: Omit<Measurement, 'ratio'>): void {
+  const line: Measurement = {
+    name,
+    value: digits(value),
+    unit,
+    baseline: digits(baseline),
+    ratio: digits(value / baseline),
+    n,
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+export const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** This checkout's own command line, bundled. */
+export const COMMAND: readonly string[] = [process.execPath, `${import.meta.dirname}/../dist/host/cli.js`];
