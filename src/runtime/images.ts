@@ -1,0 +1,156 @@
+import type { ImageInspectInfo } from 'dockerode';
+import { AppError } from '../shared/errors.ts';
+import type { Progress } from '../shared/ready-check.ts';
+import type { ImageDefaults } from './create-options.ts';
+import { fromEngine } from './docker-errors.ts';
+import type { EngineLink } from './engine-link.ts';
+import { jsonLines } from './json-lines.ts';
+import { createPullProgress } from './pull-progress.ts';
+
+export interface PullOptions {
+  onProgress?: ((progress: Progress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Images of the engine: present or not, and fetched once however many ask. */
+export interface Images {
+  has(reference: string): Promise<boolean>;
+  /** @throws AppError image-missing */
+  defaults(reference: string, signal?: AbortSignal): Promise<ImageDefaults>;
+  pull(reference: string, options: PullOptions): Promise<void>;
+}
+
+/** A name without tag would make the engine fetch every tag there is. */
+export function withTag(reference: string): string {
+  if (reference.includes('@')) return reference;
+  return reference.slice(reference.lastIndexOf('/') + 1).includes(':') ? reference : `${reference}:latest`;
+}
+
+const list = (value: unknown): string[] =>
+  typeof value === 'string' ? [value] : Array.isArray(value) ? (value as string[]) : [];
+
+interface Flight {
+  listeners: Set<(progress: Progress) => void>;
+  waiting: number;
+  last: Progress | null;
+  stop: AbortController;
+  done: Promise<void>;
+}
+
+/** No layer may stand still longer than this: the engine retries by itself, then hangs on some broken registries. */
+const SILENCE_MS = 5 * 60_000;
+
+export function createImages(link: EngineLink): Images {
+  const flights = new Map<string, Flight>();
+
+  const inspect = (reference: string, signal?: AbortSignal): Promise<ImageInspectInfo> =>
+    link.call(() => link.docker.getImage(reference).inspect(), { signal, image: reference });
+
+  async function fetch(reference: string, flight: Flight): Promise<void> {
+    await link.tried;
+    const silent = new AbortController();
+    const lost = link.lost;
+    const abortSignal = AbortSignal.any([flight.stop.signal, lost, silent.signal]);
+    const asError = (thrown: unknown): AppError => {
+      if (flight.stop.signal.aborted)
+        return new AppError('cancelled', 'The download was cancelled.', { cause: thrown });
+      if (silent.signal.aborted)
+        return new AppError('timeout', `Nothing of ${reference} arrived for five minutes.`, {
+          cause: thrown,
+          next: 'Try again later.',
+        });
+      if (lost.aborted) return fromEngine(Object.assign(new Error('socket hang up'), { cause: thrown }));
+      return fromEngine(thrown, reference);
+    };
+    let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+    try {
+      const stream = await link
+        .call(() => link.docker.createImage({ fromImage: reference, abortSignal }), {
+          signal: abortSignal,
+          timeoutMs: SILENCE_MS,
+          image: reference,
+        })
+        .catch((thrown: unknown) => {
+          throw asError(thrown);
+        });
+      const progress = createPullProgress(`Downloading ${reference}`);
+      for await (const line of jsonLines(stream as AsyncIterable<Uint8Array>)) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silent.abort(), SILENCE_MS);
+        if (typeof line['error'] === 'string') throw new Error(line['error']);
+        flight.last = progress(line);
+        for (const listener of flight.listeners) listener(flight.last);
+      }
+      if (abortSignal.aborted) throw new Error('The stream ended early.');
+    } catch (thrown) {
+      throw asError(thrown);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const has = async (reference: string): Promise<boolean> => {
+    try {
+      await inspect(withTag(reference));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof AppError && (thrown.code === 'image-missing' || thrown.code === 'not-found')) return false;
+      throw thrown;
+    }
+  };
+
+  return {
+    has,
+    async defaults(reference, signal) {
+      const { Config: config } = await inspect(withTag(reference), signal);
+      const path = list(config.Env)
+        .find((line) => line.startsWith('PATH='))
+        ?.slice('PATH='.length);
+      const folders = (path ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
+        .split(':')
+        .filter((folder) => folder.startsWith('/'));
+      return { entrypoint: list(config.Entrypoint), command: list(config.Cmd), path: folders };
+    },
+    async pull(asked, { onProgress, signal }) {
+      if (signal?.aborted) throw new AppError('cancelled', 'The download was cancelled.');
+      const reference = withTag(asked);
+      let flight = flights.get(reference);
+      if (!flight) {
+        const mine: Flight = {
+          listeners: new Set(),
+          waiting: 0,
+          last: null,
+          stop: new AbortController(),
+          done: Promise.resolve(),
+        };
+        mine.done = fetch(reference, mine).finally(() => {
+          if (flights.get(reference) === mine) flights.delete(reference);
+        });
+        mine.done.catch(() => undefined);
+        flights.set(reference, mine);
+        flight = mine;
+      }
+      const joined = flight;
+      joined.waiting += 1;
+      if (onProgress) {
+        joined.listeners.add(onProgress);
+        if (joined.last) onProgress(joined.last);
+      }
+      const { promise: left, reject } = Promise.withResolvers<never>();
+      const leave = (): void => reject(new AppError('cancelled', 'The download was cancelled.'));
+      signal?.addEventListener('abort', leave, { once: true });
+      try {
+        await Promise.race([joined.done, left]);
+      } finally {
+        signal?.removeEventListener('abort', leave);
+        if (onProgress) joined.listeners.delete(onProgress);
+        joined.waiting -= 1;
+        // The last one to leave switches the light off; a new asker starts afresh.
+        if (joined.waiting === 0) {
+          if (flights.get(reference) === joined) flights.delete(reference);
+          joined.stop.abort();
+        }
+      }
+    },
+  };
+}
