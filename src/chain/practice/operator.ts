@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { Interface, Wallet } from 'ethers';
+import { AppError } from '../../shared/errors.ts';
+import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
+import { CONTRACTS } from '../abi/deployment.ts';
+import { planDeployment } from '../deploy-market.ts';
+import type { NetworkContracts } from '../profile.ts';
+import { toQuantity, toRecord } from '../rpc.ts';
+import type { PracticeChain } from './practice-chain.ts';
+
+/** The account that owns all practice money, deploys the contracts and fills wallets. Its key stays in one file. */
+export interface Operator {
+  readonly address: Address;
+  /** Puts the contracts on the chain. */
+  deploy(): Promise<NetworkContracts & { practiceDollar: Address }>;
+  /** ETH for network fees and practice dollars to spend. Resolves once both are in a block. */
+  fill(to: Address, practiceDollar: Address): Promise<Bytes32>;
+}
+
+/** 10 ETH and 1,000 practice dollars. */
+export const FAUCET_WEI = 10n ** 19n;
+export const FAUCET_DOLLARS = 1_000_000_000n;
+
+const dollarInterface = new Interface(CONTRACTS.PracticeDollar.abi);
+
+/** The operator's key, made at the first start. */
+export function operatorWallet(file: string): Wallet {
+  if (existsSync(file)) return new Wallet(readFileSync(file, 'utf8').trim());
+  const key = `0x${randomBytes(32).toString('hex')}`;
+  const temporary = `${file}.tmp`;
+  const fd = openSync(temporary, 'w', 0o600);
+  writeFileSync(fd, key);
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(temporary, file);
+  return new Wallet(key);
+}
+
+export async function operate(wallet: Wallet, chainId: number, chain: PracticeChain): Promise<Operator> {
+  const address = wallet.address.toLowerCase() as Address;
+  let nonce = toQuantity(await chain.rpc.call('eth_getTransactionCount', [address, 'pending']), 'nonce');
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Signs and submits in order; a refusal leaves no gap because nothing behind it was signed yet. */
+  const sendAll = (
+    transactions: readonly { to: Address | null; data: Hex; value?: bigint; gasLimit: bigint }[],
+  ): Promise<Bytes32[]> => {
+    const run = turn.then(async () => {
+      const first = nonce;
+      const raws = await Promise.all(
+        transactions.map(
+          async (transaction, index) =>
+            (await wallet.signTransaction({
+              type: 2,
+              chainId,
+              nonce: first + index,
+              maxFeePerGas: 10n ** 11n,
+              maxPriorityFeePerGas: 10n ** 9n,
+              ...transaction,
+            })) as Hex,
+        ),
+      );
+      nonce = first + raws.length;
+      try {
+        return await Promise.all(raws.map((raw) => chain.submit(raw)));
+      } catch (thrown) {
+        nonce = toQuantity(await chain.rpc.call('eth_getTransactionCount', [address, 'pending']), 'nonce');
+        throw thrown;
+      }
+    });
+    turn = run.catch(() => undefined);
+    return run;
+  };
+
+  const mined = async (hash: Bytes32): Promise<{ block: number }> => {
+    for (;;) {
+      const next = new Promise<void>((resolve) => {
+        const off = chain.blocks.on(() => {
+          off();
+          resolve();
+        });
+      });
+      const receipt = await chain.rpc.call('eth_getTransactionReceipt', [hash]);
+      if (receipt !== null) {
+        const { status, blockNumber } = toRecord(receipt, 'a receipt');
+        if (status !== '0x1') throw new AppError('internal', 'A transaction of the practice network itself failed.');
+        return { block: toQuantity(blockNumber, 'a receipt') };
+      }
+      await next;
+    }
+  };
+
+  return {
+    address,
+    async deploy() {
+      const roles = { admin: address, treasury: address };
+      const { transactions, at } = planDeployment(address, nonce, roles, { practice: true });
+      const hashes = await sendAll(transactions);
+      const places = await Promise.all(hashes.map(mined));
+      return {
+        vault: at.Vault,
+        offers: at.Offers,
+        rentals: at.Rentals,
+        deployedAt: Math.min(...places.map(({ block }) => block)),
+        practiceDollar: at.PracticeDollar,
+      };
+    },
+    async fill(to, practiceDollar) {
+      const mint = dollarInterface.encodeFunctionData('mint', [to, FAUCET_DOLLARS]) as Hex;
+      const [ether, dollars] = await sendAll([
+        { to, data: '0x', value: FAUCET_WEI, gasLimit: 50_000n },
+        { to: practiceDollar, data: mint, gasLimit: 150_000n },
+      ]);
+      if (!ether || !dollars) throw new AppError('internal', 'The faucet sent nothing.');
+      await mined(ether);
+      await mined(dollars);
+      return dollars;
+    },
+  };
+}
