@@ -36,6 +36,8 @@ export interface PeerStream {
 export interface PeerConnection {
   readonly remote: PeerIdentity;
   readonly carrier: 'dht' | 'tcp';
+  /** A deal may use a second connection for bulk data, so that a download never delays a key press. */
+  readonly purpose: 'control' | 'bulk';
   /** True when the bytes go through a relay rather than directly. */
   readonly relayed: boolean;
   /** Ask and wait for the answer. Errors of the other side arrive as AppError with its code. */
@@ -44,7 +46,12 @@ export interface PeerConnection {
   event(kind: string, body: Json): void;
   onEvent(listener: (kind: string, body: Json) => void): () => void;
   /** Opens a byte stream; rejects with AppError if the other side refuses it. */
-  open(kind: string, params: Json, options?: { signal?: AbortSignal }): Promise<PeerStream>;
+  open(
+    kind: string,
+    params: Json,
+    /** `bulk` streams have 1 MiB of credit instead of 256 KiB; the default follows the connection's purpose. */
+    options?: { signal?: AbortSignal; bulk?: boolean },
+  ): Promise<PeerStream>;
   /** Own ping every 5 s; null until the first answer. */
   rttMs(): number | null;
   close(reason?: string): void;
@@ -53,6 +60,7 @@ export interface PeerConnection {
 
 /** What a host does with what strangers ask. Throwing an AppError answers with its code and message. */
 export interface PeerHandler {
+  /** Somebody connected to us and proved who they are; before anything they ask is handled. */
   onConnection?(connection: PeerConnection): void;
   onRequest(connection: PeerConnection, kind: string, body: Json): Promise<Json>;
   /** Return when the stream has been taken over; throw to refuse it. */
@@ -74,10 +82,29 @@ export interface PeerBinder {
   recover(peerKey: Hex, role: PeerIdentity['role'], notAfter: number, signature: Hex): Address | null;
 }
 
+export interface ConnectOptions {
+  signal?: AbortSignal;
+  /** Refuse anybody but this wallet. */
+  expectWallet?: Address;
+  /** Default `control`. */
+  purpose?: PeerConnection['purpose'];
+  /** As whom we present ourselves; default: the link's role. */
+  role?: PeerIdentity['role'];
+}
+
 export interface PeerLink {
   readonly peerKey: Hex;
   /** TCP endpoints that accept connections now. */
   readonly endpoints: readonly { host: string; port: number }[];
-  connect(to: PeerAddress, options?: { signal?: AbortSignal; expectWallet?: Address }): Promise<PeerConnection>;
+  /** False when the DHT could not be joined (yet): then only known TCP endpoints are reachable. */
+  readonly dhtReady: boolean;
+  /** Resolves once the DHT knows us; rejects when there is none to join or the link closes before. */
+  readonly whenDhtReady: Promise<void>;
+  /**
+   * Tries the known TCP endpoints and the DHT at once; the first proven connection wins.
+   * @throws AppError `peer-unreachable` saying what was tried, `peer-refused` or `wrong-network` with the other
+   * side's reason, `cancelled`.
+   */
+  connect(to: PeerAddress, options?: ConnectOptions): Promise<PeerConnection>;
   close(): Promise<void>;
 }
