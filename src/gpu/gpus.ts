@@ -39,7 +39,8 @@ export interface Gpus {
 
 export interface GpusOptions {
   log: Log;
-  random: () => number;
+  /** Spreads restarts of a failing tool. */
+  random?: () => number;
   intervalMs?: number;
   /** Tried in order; for tests and unusual installations. */
   nvidiaTools?: readonly Tool[];
@@ -127,7 +128,7 @@ export async function openGpus(options: GpusOptions): Promise<Gpus> {
 
 async function findSources(options: GpusOptions): Promise<{ devices: Device[]; sources: CardSource[] }> {
   const [nvidia, amd] = await Promise.all([
-    findNvidia(options.nvidiaTools ?? NVIDIA_TOOLS, options.random, options.log),
+    findNvidia(options.nvidiaTools ?? NVIDIA_TOOLS, options.random ?? Math.random, options.log),
     findAmd(options.amdTools ?? AMD_TOOLS),
   ]);
   const others = await findOtherCards(options.readControllers ?? readControllers, amd !== null);
