@@ -17,10 +17,10 @@ import { systemClock } from '../shared/time.ts';
 import { finalPayload, signerOf, specHash, voucherPayload, type RentalsPlace } from '../shared/typed-data.ts';
 import type { Deal, Notification } from '../store/ledger.ts';
 import { openLedger } from '../store/open-ledger.ts';
-import { METER_RULES, type MeterRules } from '../verify/meter.ts';
 import { openPracticeWallet } from '../wallet/practice-wallet.ts';
 import { openWallet, type Secrets, type Wallet } from '../wallet/wallet.ts';
 import { openLine, type Line } from './line.ts';
+import { meterRules } from './meter-rules.ts';
 import { openNetwork } from './network.ts';
 import { createNeighbour } from './neighbour.ts';
 import type { Rooms } from './rooms.ts';
@@ -45,7 +45,6 @@ export interface HostOptions {
   secrets?: Secrets;
   /** Engine socket, where it is not the usual one. */
   dockerSocket?: string;
-  meterRules?: MeterRules;
   /** Starts the practice neighbour's process; left out where there is no command to start one with. */
   serveCommand?: readonly string[];
   /** Called when a door asks the host to stop. */
@@ -99,7 +98,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     stack.defer(() => chain.close());
     const gpus = await openGpus({ log });
     stack.defer(() => gpus.close());
-    const engine = await openDockerEngine({
+    const engine = openDockerEngine({
       installId: installId(ledger),
       dataDir,
       clock,
@@ -122,7 +121,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       keys,
       clock,
       log,
-      rules: options.meterRules ?? METER_RULES,
+      rules: meterRules(process.env['COMMONWATT_METER']),
       onChange: (deal: Deal) => dealChanged.emit(deal),
       notify,
     };
@@ -200,6 +199,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
       notified,
       shutdown: () => options.onShutdown?.(),
     };
+    const prepareImages = () => {
+      if (!engine.info) return;
+      engine.ensureSystemImages().catch((thrown: unknown) => {
+        const error = toAppError(thrown);
+        log.warn({ code: error.code, error: error.message }, 'the guard and practice images could not be made');
+      });
+    };
+    engine.onChange(prepareImages);
+    prepareImages();
     void begin(rooms).catch((thrown: unknown) => {
       log.error(
         { error: toAppError(thrown).message, cause: toAppError(thrown).cause },
