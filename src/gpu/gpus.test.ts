@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../shared/log.ts';
 import { MIB } from '../shared/units.ts';
 import { openGpus } from './gpus.ts';
-import type { GpusOptions } from './gpus.ts';
+import type { Gpus, GpusOptions } from './gpus.ts';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const missing = [{ command: '/nonexistent/tool' }];
@@ -41,6 +41,17 @@ async function open(options: { recording?: string; mode?: string } & Partial<Gpu
       .filter((line) => line.includes('-lms'));
   return { gpus, starts };
 }
+/** Watches until called again; resolves when the watching has ended. */
+function watching(gpus: Gpus): () => Promise<void> {
+  const life = new AbortController();
+  const ended = (async () => {
+    for await (const samples of gpus.watch(life.signal)) expect(samples.length).toBeGreaterThan(0);
+  })();
+  return () => {
+    life.abort();
+    return ended;
+  };
+}
 const alive = (pid: number) => {
   try {
     process.kill(pid, 0);
@@ -56,9 +67,9 @@ describe('without a card', () => {
     expect(gpus.devices).toMatchObject([{ id: 'cpu', kind: 'cpu', mig: false }]);
     expect(gpus.devices[0]?.cores).toBeGreaterThan(0);
     expect(gpus.devices[0]?.memoryBytes).toBeGreaterThan(64 * MIB);
-    const end = gpus.watch();
+    const end = watching(gpus);
     const [sample] = await gpus.samples.until(([first]) => typeof first?.utilization === 'number');
-    end();
+    await end();
     expect(sample).toMatchObject({ deviceId: 'cpu', temperatureC: null });
     expect(sample?.memoryUsedBytes).toBeGreaterThan(0);
     expect(await gpus.foreignUse(new Set())).toEqual({ known: true, processes: [] });
@@ -95,25 +106,25 @@ describe('with the simulated tool over real recordings', () => {
   test('one child reads while somebody watches, and none after', async () => {
     const { gpus, starts } = await open({ recording: 'rtx-2080-super-linux-load', intervalMs: 100 });
     expect(gpus.devices).toMatchObject([{ id: CARD, model: 'GeForce RTX 2080 SUPER' }]);
-    const first = gpus.watch();
-    const second = gpus.watch();
+    const first = watching(gpus);
+    const second = watching(gpus);
     const [sample] = await gpus.samples.until((samples) => samples.length > 0);
     expect(sample).toMatchObject({ deviceId: CARD, utilization: 8, memoryUsedBytes: 819 * MIB, powerW: 111.5 });
     const later = await gpus.samples.until(([next]) => (next?.atMs ?? 0) > (sample?.atMs ?? 0));
     expect(later).toHaveLength(1);
     expect(await starts()).toHaveLength(1);
-    first();
+    await first();
     const [line = ''] = await starts();
     const pid = Number(line.split(' ')[0]);
     expect(alive(pid)).toBe(true);
-    second();
+    await second();
     await gpus.close();
     expect(alive(pid)).toBe(false);
   });
 
   test('another interval starts the child anew', async () => {
     const { gpus, starts } = await open({ recording: 'rtx-2080-super-linux-load', intervalMs: 30_000 });
-    gpus.watch();
+    watching(gpus);
     const [sample] = await gpus.samples.until((samples) => samples.length > 0);
     gpus.setInterval(150);
     await gpus.samples.until(([next]) => (next?.atMs ?? 0) > (sample?.atMs ?? 0));
@@ -122,7 +133,7 @@ describe('with the simulated tool over real recordings', () => {
 
   test('a child that dies is started again', async () => {
     const { gpus, starts } = await open({ recording: 'rtx-2080-super-linux-load', mode: 'dies', intervalMs: 100 });
-    gpus.watch();
+    watching(gpus);
     const [sample] = await gpus.samples.until((samples) => samples.length > 0);
     await gpus.samples.until(([next]) => (next?.atMs ?? 0) > (sample?.atMs ?? 0));
     expect((await starts()).length).toBeGreaterThan(1);
@@ -130,7 +141,7 @@ describe('with the simulated tool over real recordings', () => {
 
   test('an older driver is asked by the older name', async () => {
     const { gpus, starts } = await open({ recording: 'rtx-2080-super-linux-load', mode: 'old', intervalMs: 100 });
-    gpus.watch();
+    watching(gpus);
     const [sample] = await gpus.samples.until((samples) => samples.length > 0);
     expect(sample).toMatchObject({ utilization: 8, throttle: [] });
     expect((await starts()).at(-1)).toContain('clocks_throttle_reasons.active');
@@ -140,7 +151,7 @@ describe('with the simulated tool over real recordings', () => {
     const { gpus } = await open({ recording: 'h200-mig-linux-idle', intervalMs: 100 });
     const id = 'MIG-f165f0ad-bde2-5b72-acdf-73bbf48eeb2c';
     expect(gpus.devices).toMatchObject([{ id, model: 'H200 MIG 3g.71gb' }]);
-    gpus.watch();
+    watching(gpus);
     const samples = await gpus.samples.until((list) => list.length > 0);
     expect(samples).toMatchObject([{ deviceId: id, temperatureC: 37, utilization: null, memoryUsedBytes: null }]);
   });

@@ -28,8 +28,8 @@ export interface Gpus {
   readonly samples: State<readonly Sample[]>;
   /** Looks again: a driver was installed, an eGPU plugged in. Readings go on. */
   detect(): Promise<readonly Device[]>;
-  /** Reads while at least one watcher is there; returns its own end. */
-  watch(onSamples?: (samples: readonly Sample[]) => void): () => void;
+  /** The newest readings at each change until the signal aborts. Cards are read while at least one watcher is there. */
+  watch(signal?: AbortSignal): AsyncGenerator<readonly Sample[], void>;
   /** Milliseconds between readings from now on: 1000 while sharing, more to save power. */
   setInterval(intervalMs: number): void;
   /** Processes on the cards that are not ours. `ownPids` as the engine reports them, in the host's numbering. */
@@ -60,6 +60,7 @@ export async function openGpus(options: GpusOptions): Promise<Gpus> {
   let stopping: Promise<unknown> = Promise.resolve();
   const watchers = new Set<object>();
   let closed = false;
+  const life = new AbortController();
 
   const accept = (fresh: readonly Sample[]) => {
     if (closed) return;
@@ -93,15 +94,16 @@ export async function openGpus(options: GpusOptions): Promise<Gpus> {
     },
     samples,
     detect,
-    watch(onSamples) {
+    async *watch(signal) {
       const watcher = {};
       watchers.add(watcher);
-      const off = onSamples ? samples.on(onSamples) : () => {};
       start();
-      return () => {
-        off();
+      const until = signal ? AbortSignal.any([signal, life.signal]) : life.signal;
+      try {
+        for await (const current of samples.watch(until)) if (current.length > 0) yield current;
+      } finally {
         if (watchers.delete(watcher) && watchers.size === 0) stop();
-      };
+      }
     },
     setInterval(wanted) {
       const next = Math.max(MIN_INTERVAL_MS, Math.round(wanted));
@@ -119,6 +121,7 @@ export async function openGpus(options: GpusOptions): Promise<Gpus> {
     },
     async close() {
       closed = true;
+      life.abort();
       watchers.clear();
       stop();
       await stopping;
