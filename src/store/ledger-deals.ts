@@ -1,8 +1,9 @@
 import { AppError } from '../shared/errors.ts';
 import type { Bytes32, Hex } from '../shared/ids.ts';
-import type { RentalPhase, RentalSpec, RentalTerms } from '../shared/rental.ts';
+import type { RentalPhase, RentalSpec } from '../shared/rental.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { Deal, DealRole, Ledger } from './ledger.ts';
+import { termsFromText, termsToText } from './terms-text.ts';
 
 interface DealRow {
   leaseId: Bytes32;
@@ -30,14 +31,6 @@ const COLUMNS = `lease_id AS leaseId, role, offer_id AS offerId, terms, spec, ph
   served_seconds AS servedSeconds, signed_seconds AS signedSeconds, voucher_signature AS voucherSignature, final,
   paid_seconds AS paidSeconds, opened_at AS openedAt, closed_at AS closedAt, close_reason AS closeReason, settlement,
   created_at AS createdAt, updated_at AS updatedAt`;
-
-/** Terms as JSON: the price, the one bigint, as a decimal string. */
-export const termsToText = (terms: RentalTerms): string => JSON.stringify({ ...terms, price: terms.price.toString() });
-
-export function termsFromText(text: string): RentalTerms {
-  const plain = JSON.parse(text) as Omit<RentalTerms, 'price'> & { price: string };
-  return { ...plain, price: BigInt(plain.price) };
-}
 
 function settlementFromText(text: string): NonNullable<Deal['settlement']> {
   const plain = JSON.parse(text) as {

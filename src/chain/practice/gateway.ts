@@ -7,6 +7,7 @@ import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
 import { toAddress } from '../../shared/ids.ts';
 import type { Json } from '../../shared/json.ts';
 import type { Log } from '../../shared/log.ts';
+import { NEXT_BLOCK_METHOD } from '../next-block.ts';
 import { RpcError } from '../rpc.ts';
 import type { NetworkProfile } from '../profile.ts';
 import type { PracticeChain } from './practice-chain.ts';
@@ -35,11 +36,7 @@ const READS: ReadonlySet<string> = new Set([
   'web3_clientVersion',
 ]);
 
-/**
- * Our own method beside the usual ones: (block) answers with the head's number as soon as it is higher than that, or
- * after a second with what it is. Followers hear of a block at once, without asking twenty times a second.
- */
-export const NEXT_BLOCK_METHOD = 'commonwatt_nextBlock';
+/** How long a follower waits for the next block at most. */
 const NEXT_BLOCK_MS = 1000;
 
 const MAX_BODY = 4 * 1024 * 1024;
