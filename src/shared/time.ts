@@ -1,9 +1,9 @@
 /** Time as a port: passed in, so that tests and models own it. */
 export interface Clock {
   /** Unix time in whole seconds. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds that only grow, for measuring; no relation to the date. */
-  monotonicMs(): number;
+  readonly monotonicMs: () => number;
 }
 
 export const systemClock: Clock = {

@@ -15,7 +15,7 @@ export async function* newest(
     fresh = true;
     wake?.();
   };
-  const off = source.on(poke as () => void);
+  const off = source.on(poke);
   signal.addEventListener('abort', poke, { once: true });
   try {
     for (;;) {

@@ -18,7 +18,7 @@ export function systemServices(rooms: Rooms): ApiServices['system'] {
   let feeRead = false;
 
   const status = async (): Promise<Status> => {
-    const { chain, wallet, engine } = rooms;
+    const { chain, engine } = rooms;
     const { profile, sync } = chain;
     if (!feeRead) {
       feeBps = await chain.reads.feeBps().catch(() => 0);

@@ -2,7 +2,7 @@ import type { ApiOutputs } from '../../api/contract.ts';
 import type { ApiServices } from '../../api/services.ts';
 import { tokenOf } from '../../chain/profile.ts';
 import { AppError } from '../../shared/errors.ts';
-import { ETH, type Address, type Bytes32 } from '../../shared/ids.ts';
+import { ETH, type Address } from '../../shared/ids.ts';
 import { formatAmount } from '../../shared/money.ts';
 import type { Rooms } from '../rooms.ts';
 import { walletView } from './system.ts';
@@ -72,7 +72,7 @@ export function walletServices(rooms: Rooms): ApiServices['wallet'] {
           commandId: `${commandId}:deposit`,
         });
         return { txHash: receipt.txHash };
-      }) as Promise<{ txHash: Bytes32 }>,
+      }),
     withdraw: ({ commandId, token, amount, to }) =>
       ledger.commands.once(commandId, 'wallet.withdraw', async () => {
         const value = positive(amount);
@@ -93,7 +93,7 @@ export function walletServices(rooms: Rooms): ApiServices['wallet'] {
           commandId: `${commandId}:withdraw`,
         });
         return { txHash: receipt.txHash };
-      }) as Promise<{ txHash: Bytes32 }>,
+      }),
     history: async ({ limit }) => {
       const { address } = wallet.status.value;
       if (!address) return [];
