@@ -17,8 +17,8 @@ async function failureOf(call: Promise<unknown>): Promise<AppError> {
   throw new Error('The call was expected to fail.');
 }
 
-async function until(test: () => boolean): Promise<void> {
-  await expect.poll(test, { timeout: 5000, interval: 5 }).toBe(true);
+async function until(holds: () => boolean): Promise<void> {
+  await expect.poll(holds, { timeout: 5000, interval: 5 }).toBe(true);
 }
 
 describe.each(Object.entries(doors))('over %s', (name, openDoor) => {
@@ -143,10 +143,10 @@ describe.each(Object.entries(doors))('over %s', (name, openDoor) => {
 
   test('a failure in the middle of a stream arrives as itself', async () => {
     door.host.services.system.watch = () =>
-      (async function* breaking() {
-        yield door.host.status.value;
+      (async function* breaking(first) {
+        yield first;
         throw new AppError('network-down', 'The chain is gone.', { next: 'Wait.' });
-      })();
+      })(door.host.status.value);
     const events = await door.client.system.watch();
     await events.next();
     const failure = await failureOf(events.next());
@@ -211,7 +211,7 @@ describe.each(Object.entries(doors))('over %s', (name, openDoor) => {
 
   test('an input that is too large is refused and the connection lives on', async () => {
     const huge = 'x'.repeat(2 * 1024 * 1024);
-    const failure = await failureOf(door.client.market.search({ query: huge }));
+    const failure = await failureOf(door.client.wallet.import({ kind: 'mnemonic', mnemonic: huge, password: 'x' }));
     expect(failure.code).toBe('bad-input');
     expect((await door.client.system.status()).pid).toBe(process.pid);
   });

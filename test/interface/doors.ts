@@ -23,7 +23,10 @@ export interface Door {
 
 export function collectLog() {
   const lines: Record<string, unknown>[] = [];
-  const log = pino({ level: 'trace', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
+  const log = pino(
+    { level: 'trace', base: null },
+    { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
   return { log, lines };
 }
 
@@ -62,7 +65,7 @@ export const doors: Record<string, () => Promise<Door>> = {
     const host = createFakeHost();
     const { log, lines } = collectLog();
     const { port1, port2 } = new MessageChannel();
-    serveMessagePort(port1 as unknown as MessagePort, createRpcServer(createRouter(host.services), log));
+    serveMessagePort(port1, createRpcServer(createRouter(host.services), log));
     const connection = connectMessagePort(port2 as unknown as MessagePort);
     return Promise.resolve({
       host,

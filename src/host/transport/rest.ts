@@ -69,13 +69,15 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_FRAME_BYTES) {
-      throw new AppError('bad-input', `The request is larger than ${MAX_FRAME_BYTES} bytes.`, {
-        field: 'body',
-        next: 'Send less at once.',
-      });
-    }
-    chunks.push(chunk);
+    if (size <= MAX_FRAME_BYTES) chunks.push(chunk);
+    // Read on for a while, so that an honest caller who is still sending gets to see the answer.
+    else if (size > MAX_FRAME_BYTES * 16) break;
+  }
+  if (size > MAX_FRAME_BYTES) {
+    throw new AppError('bad-input', `The request is larger than ${MAX_FRAME_BYTES} bytes.`, {
+      field: 'body',
+      next: 'Send less at once.',
+    });
   }
   if (size === 0) return undefined;
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {

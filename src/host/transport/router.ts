@@ -29,10 +29,11 @@ export function createRouter(services: ApiServices) {
       Object.fromEntries(
         Object.keys(verbs).map((verb) => {
           const builder = nouns[noun]?.[verb];
-          const service = handlers[noun]?.[verb];
-          if (!builder || !service) throw new Error(`No service stands behind ${noun}.${verb}`);
+          const behind = handlers[noun];
+          if (!builder || typeof behind?.[verb] !== 'function')
+            throw new Error(`No service stands behind ${noun}.${verb}`);
           const procedure = builder.handler(async ({ input, signal = never }) =>
-            asIterator(await service(input, { signal })),
+            asIterator(await behind[verb]?.(input, { signal })),
           );
           return [verb, procedure];
         }),
