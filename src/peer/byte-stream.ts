@@ -35,6 +35,8 @@ type Item = { bytes: Uint8Array; cost: number } | { note: Json; cost: number };
 const UNHEARD_NOTES = 16;
 const CHUNK_BYTES = LIMITS.messageBytes - 1024;
 
+const ended = () => new AppError('conflict', 'This direction of the stream has already ended.');
+
 /**
  * One logical stream. Both sides start with a `window` of credit; payload and a fixed cost per message use it up, and
  * reading gives it back in halves of the window.
@@ -135,8 +137,6 @@ export function createByteStream(kind: string, params: Json, window: number, lin
     turn = mine.catch(() => undefined);
     return mine;
   }
-
-  const ended = () => new AppError('conflict', 'This direction of the stream has already ended.');
 
   async function* read(): AsyncGenerator<Uint8Array, void> {
     if (reading) throw new AppError('conflict', 'Only one reader at a time.');

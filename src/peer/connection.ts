@@ -35,6 +35,9 @@ interface OpenStream {
   answer: { resolve(): void; reject(error: AppError): void } | null;
 }
 
+const gone = (reason: string) =>
+  new AppError('peer-unreachable', `The connection to the other machine ended: ${reason}.`, { next: 'Try again.' });
+
 /** What both sides may say to each other once they know who they are. */
 export function createConnection(context: ConnectionContext): PeerConnection {
   const { wire, handler, clock, timing, log, purpose } = context;
@@ -48,8 +51,6 @@ export function createConnection(context: ConnectionContext): PeerConnection {
   let opening = 0;
   let rtt: number | null = null;
 
-  const gone = (reason: string) =>
-    new AppError('peer-unreachable', `The connection to the other machine ended: ${reason}.`, { next: 'Try again.' });
   const ensureOpen = () => {
     if (!wire.open) throw gone(wire.farewell?.reason ?? 'it was closed');
   };

@@ -115,7 +115,8 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
           },
         };
         return greetAsAcceptor(wire, greeting, (greeted) => {
-          handler.onConnection?.(establish(wire, greeted, carrier, () => relayed(stream, carrier)));
+          const connection = establish(wire, greeted, carrier, () => relayed(stream, carrier));
+          handler.onConnection?.(connection);
         });
       });
     } catch (error) {

@@ -10,8 +10,9 @@ import { addressOf, fakeBinder, keyPairOf, readAll, refuseAll, testLink, walletO
 let current: Partial<PeerHandler> = {};
 const swap: PeerHandler = {
   onConnection: (connection) => current.onConnection?.(connection),
-  onRequest: (connection, kind, body) => (current.onRequest ?? refuseAll.onRequest)(connection, kind, body),
-  onStream: (connection, stream) => (current.onStream ?? refuseAll.onStream)(connection, stream),
+  onRequest: (connection, kind, body) =>
+    (current.onRequest ? current : refuseAll).onRequest?.(connection, kind, body) ?? Promise.resolve(null),
+  onStream: (connection, stream) => (current.onStream ? current : refuseAll).onStream?.(connection, stream),
 };
 
 const echo: Partial<PeerHandler> = {
@@ -21,6 +22,17 @@ const echo: Partial<PeerHandler> = {
     await stream.end();
   },
 };
+
+/** One stream from alice to bob, both ends in our hands. */
+async function pipe(connection: PeerConnection, params = {}) {
+  const arrived = Promise.withResolvers<PeerStream>();
+  current = {
+    ...current,
+    onStream: (_, stream) => arrived.resolve(stream),
+  };
+  const here = await connection.open('pipe', params);
+  return { here, there: await arrived.promise };
+}
 
 describe.each(['tcp', 'dht'] as const)('over %s', (carrier) => {
   let dht: PracticeDht | null = null;
@@ -63,17 +75,6 @@ describe.each(['tcp', 'dht'] as const)('over %s', (carrier) => {
         await there.closed;
       },
     };
-  }
-
-  /** One stream from alice to bob, both ends in our hands. */
-  async function pipe(connection: PeerConnection, params = {}) {
-    const arrived = Promise.withResolvers<PeerStream>();
-    current = {
-      ...current,
-      onStream: (_, stream) => arrived.resolve(stream),
-    };
-    const here = await connection.open('pipe', params);
-    return { here, there: await arrived.promise };
   }
 
   test('both sides know who the other is', async () => {

@@ -104,7 +104,7 @@ export function pipeToTcp(stream: PeerStream, { host, port }: { host: string; po
     });
     // The renter may be gone before the connection is made.
     void stream.closed.then(({ reason }) => {
-      if (reason !== null) socket.destroy();
+      if (reason !== null && !connected) socket.destroy();
     });
   });
 }

@@ -87,14 +87,14 @@ const pair: Encoding<{ id: number; amount: number }> = {
 };
 
 /**
- * Puts our messages on an encrypted stream once the key exchange is done, and hands the wire to `use`, which must set
+ * Puts our messages on an encrypted stream once the key exchange is done, and hands the wire to `begin`, which must set
  * a receiver before it returns: the other side's first words may be here already.
  * @throws Error with the reason when it fails, takes longer than the signal allows or is not the peer we want.
  */
 export async function openWire<T>(
   stream: NoiseSecretStream,
   options: { farewellMs: number; signal: AbortSignal; expectKey?: Hex },
-  use: (wire: Wire) => Promise<T>,
+  begin: (wire: Wire) => Promise<T>,
 ): Promise<T> {
   let failure: Error | null = null;
   stream.on('error', (error: Error) => {
@@ -116,7 +116,7 @@ export async function openWire<T>(
     stream.destroy(new Error('another peer'));
     throw new Error('another peer answers there');
   }
-  return use(createWire(stream, remoteKey, options.farewellMs, () => failure));
+  return begin(createWire(stream, remoteKey, options.farewellMs, () => failure));
 }
 
 function createWire(stream: NoiseSecretStream, remoteKey: Hex, farewellMs: number, failure: () => Error | null): Wire {
@@ -154,6 +154,7 @@ function createWire(stream: NoiseSecretStream, remoteKey: Hex, farewellMs: numbe
         close('bad-input', thrown instanceof Error ? thrown.message : 'broke a rule');
         return;
       }
+      // oxlint-disable-next-line no-underscore-dangle -- streamx has no public count of the bytes it holds
       if ((stream._writableState?.buffered ?? 0) > LIMITS.backlogBytes) {
         reason = 'does not read what it asked for';
         stream.destroy();
