@@ -1,0 +1,98 @@
+import { createColumnHelper, tableFeatures } from '@tanstack/react-table';
+import type { Offer } from '../../../src/api/contract.ts';
+import { shortId } from '../../../src/shared/ids.ts';
+import { Amount } from '../../parts/Amount.tsx';
+import { StateMark } from '../../parts/StateMark.tsx';
+import { hourly } from '../../view/money-view.ts';
+import { dayOf } from '../../view/moment.ts';
+import { plainText } from '../../view/plain-text.ts';
+import type { SortKey } from './MarketScreen.tsx';
+
+export const features = tableFeatures({});
+const column = createColumnHelper<typeof features, Offer>();
+
+export interface ColumnLook {
+  /** CSS grid track. */
+  width: string;
+  sort?: SortKey;
+  right?: boolean;
+}
+
+/** How each column stands, by its id. */
+export const LOOKS: Record<string, ColumnLook> = {
+  machine: { width: 'minmax(180px, 2fr)', sort: 'gpuModel' },
+  memory: { width: '92px', sort: 'gpuMemoryGb', right: true },
+  price: { width: '168px', sort: 'price', right: true },
+  free: { width: '96px' },
+  region: { width: '88px', sort: 'region' },
+  features: { width: 'minmax(120px, 1.4fr)' },
+  provider: { width: '132px' },
+  until: { width: '116px', right: true },
+  since: { width: '108px', sort: 'createdAt', right: true },
+};
+
+export const columns = column.columns([
+  column.display({
+    id: 'machine',
+    header: 'Machine',
+    cell: ({ row: { original: offer } }) => (
+      <span className="machine">
+        <span className="times figure">{offer.gpuCount} ×</span> <strong>{plainText(offer.gpuModel, 48)}</strong>
+        {offer.mine ? <span className="tag">yours</span> : null}
+      </span>
+    ),
+  }),
+  column.display({
+    id: 'memory',
+    header: 'Memory',
+    cell: ({ row: { original: offer } }) => (
+      <span className="amount">
+        <span className="figure">{offer.gpuMemoryGb}</span> <span className="unit">GB</span>
+      </span>
+    ),
+  }),
+  column.display({
+    id: 'price',
+    header: 'Price',
+    cell: ({ row: { original: offer } }) => (
+      <Amount amount={hourly(offer.price, offer.unit)} token={offer.token} per="h" />
+    ),
+  }),
+  column.display({
+    id: 'free',
+    header: 'Free',
+    cell: ({ row: { original: offer } }) =>
+      offer.status !== 'active' ? (
+        <StateMark shape="stop" label="paused" />
+      ) : offer.free > 0 ? (
+        <StateMark shape="ok" label={offer.units > 1 ? `${offer.free} of ${offer.units}` : 'free'} />
+      ) : (
+        <StateMark shape="wait" label="in use" />
+      ),
+  }),
+  column.display({ id: 'region', header: 'Region', cell: ({ row }) => plainText(row.original.region, 16) }),
+  column.display({
+    id: 'features',
+    header: 'Features',
+    cell: ({ row }) => (
+      <span className="dim">{row.original.features.map((feature) => plainText(feature, 24)).join(', ')}</span>
+    ),
+  }),
+  column.display({
+    id: 'provider',
+    header: 'Provider',
+    cell: ({ row }) => <code className="dim">{shortId(row.original.provider)}</code>,
+  }),
+  column.display({
+    id: 'until',
+    header: 'Until',
+    cell: ({ row }) => <span className="figure dim">{dayOf(row.original.endsBy)}</span>,
+  }),
+  column.display({
+    id: 'since',
+    header: 'Since',
+    cell: ({ row }) => <span className="figure dim">{dayOf(row.original.createdAt)}</span>,
+  }),
+]);
+
+export const gridTemplate = columns.map(({ id }) => LOOKS[id ?? '']?.width ?? '1fr').join(' ');

@@ -1,0 +1,112 @@
+import { Button, Tabs } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Rental } from '../../../src/api/contract.ts';
+import { shortId } from '../../../src/shared/ids.ts';
+import { FailureNote, Note } from '../../parts/Note.tsx';
+import { ProgressLine } from '../../parts/ProgressLine.tsx';
+import { StateMark } from '../../parts/StateMark.tsx';
+import { useApi, useClient } from '../../state/host.ts';
+import { useLiveQuery } from '../../state/live.ts';
+import { phaseWords } from '../../view/phase-words.ts';
+import { plainText } from '../../view/plain-text.ts';
+import { Agreement } from './Agreement.tsx';
+import { EndDialog } from './EndDialog.tsx';
+import { ExtendDialog } from './ExtendDialog.tsx';
+import { LiveMeter } from './LiveMeter.tsx';
+import { Ports } from './Ports.tsx';
+import { RemoteTerminal } from './RemoteTerminal.tsx';
+import { Settlement } from './Settlement.tsx';
+
+const STARTING = new Set(['opening', 'preparing']);
+const LIVE = new Set(['running', 'paused']);
+
+export function RentalDetail({ listed }: { listed: Rental }) {
+  const { rentalId } = listed;
+  const api = useApi();
+  const client = useClient();
+  const options = api.rentals.get.queryOptions({ input: { rentalId }, initialData: listed });
+  const query = useQuery(options);
+  const [dialog, setDialog] = useState<'extend' | 'end' | null>(null);
+  useLiveQuery(api.rentals.get.queryKey({ input: { rentalId } }), (signal) =>
+    client.rentals.watch({ rentalId }, { signal }),
+  );
+  const rental = query.data;
+  const words = phaseWords(rental);
+  const starting = STARTING.has(rental.phase);
+  const live = LIVE.has(rental.phase);
+  return (
+    <article className="panel rental" aria-label={`Rental of ${plainText(rental.gpuModel)}`}>
+      <header className="rental-head">
+        <div>
+          <h2>
+            {rental.gpuCount} × {plainText(rental.gpuModel, 48)}
+          </h2>
+          <p className="dim">
+            {rental.role === 'renter' ? 'rented from' : 'rented to'} <code>{shortId(rental.counterparty)}</code>
+            {rental.connected && rental.rttMs !== null ? ` · direct line, ${Math.round(rental.rttMs)} ms` : ''}
+            {!rental.connected && live ? ' · direct line lost, reconnecting' : ''}
+          </p>
+        </div>
+        <div className="rental-actions">
+          {live && rental.role === 'renter' ? (
+            <Button variant="default" onClick={() => setDialog('extend')}>
+              Extend
+            </Button>
+          ) : null}
+          {live || starting ? (
+            <Button variant={live && rental.role === 'renter' ? 'filled' : 'default'} onClick={() => setDialog('end')}>
+              {starting ? 'Cancel' : 'End rental'}
+            </Button>
+          ) : null}
+        </div>
+      </header>
+      <div className="phase" role="status" aria-live="polite">
+        <StateMark shape={words.shape} label={words.label} />
+        <span>{rental.detail === '' ? words.sentence : plainText(rental.detail, 300)}</span>
+      </div>
+      {rental.progress && rental.phase !== 'closed' ? <ProgressLine progress={rental.progress} /> : null}
+      {rental.phase === 'paused' ? (
+        <Note kind="warn" title="Nothing is charged while the meter stands still">
+          It goes on by itself when the other side answers. End the rental if you do not want to wait.
+        </Note>
+      ) : null}
+      <FailureNote error={query.error} />
+      {rental.settlement ? (
+        <Settlement rental={rental} settlement={rental.settlement} />
+      ) : (
+        <LiveMeter rental={rental} />
+      )}
+      {rental.role === 'renter' ? <RenterTabs rental={rental} /> : <Agreement rental={rental} />}
+      <ExtendDialog rental={rental} opened={dialog === 'extend'} onClose={() => setDialog(null)} />
+      <EndDialog rental={rental} opened={dialog === 'end'} onClose={() => setDialog(null)} />
+    </article>
+  );
+}
+
+function RenterTabs({ rental }: { rental: Rental }) {
+  const usable = LIVE.has(rental.phase);
+  if (!usable) return <Agreement rental={rental} />;
+  return (
+    <Tabs defaultValue="terminal" keepMounted className="rental-tabs">
+      <Tabs.List>
+        <Tabs.Tab value="terminal">Terminal</Tabs.Tab>
+        <Tabs.Tab value="ports">Ports</Tabs.Tab>
+        <Tabs.Tab value="logs">Log</Tabs.Tab>
+        <Tabs.Tab value="agreement">Agreement</Tabs.Tab>
+      </Tabs.List>
+      <Tabs.Panel value="terminal" className="terminal-panel">
+        <RemoteTerminal rentalId={rental.rentalId} kind="terminal" />
+      </Tabs.Panel>
+      <Tabs.Panel value="ports">
+        <Ports rental={rental} />
+      </Tabs.Panel>
+      <Tabs.Panel value="logs" className="terminal-panel" keepMounted={false}>
+        <RemoteTerminal rentalId={rental.rentalId} kind="logs" />
+      </Tabs.Panel>
+      <Tabs.Panel value="agreement">
+        <Agreement rental={rental} />
+      </Tabs.Panel>
+    </Tabs>
+  );
+}

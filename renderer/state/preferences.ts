@@ -1,0 +1,13 @@
+import { create } from 'zustand';
+import { persist } from 'zustand/middleware';
+
+interface Preferences {
+  firstRunDone: boolean;
+  /** Unix seconds up to which notifications were looked at. */
+  seenUntil: number;
+}
+
+/** What one window remembers about its person; nothing of value. */
+export const usePreferences = create<Preferences>()(
+  persist((): Preferences => ({ firstRunDone: false, seenUntil: 0 }), { name: 'commonwatt-preferences' }),
+);

@@ -1,0 +1,27 @@
+import { create } from 'zustand';
+
+export const SCREENS = ['share', 'market', 'rentals', 'wallet'] as const;
+export type ScreenName = (typeof SCREENS)[number];
+
+interface Place {
+  screen: ScreenName;
+  /** What is open within the screen: a rental's or an offer's id. */
+  id: string | null;
+}
+
+const read = (hash: string): Place => {
+  const [name = '', id] = hash.replace(/^#\/?/, '').split('/');
+  const screen = SCREENS.find((known) => known === name) ?? 'share';
+  return { screen, id: id !== undefined && /^0x[0-9a-f]{64}$/.test(id) ? id : null };
+};
+
+/** Where the window is; the address bar's fragment, so that back, forward and reload work. */
+export const usePlace = create<Place>()(() => read(location.hash));
+
+window.addEventListener('hashchange', () => usePlace.setState(read(location.hash)));
+
+export const hrefTo = (screen: ScreenName, id?: string): string => `#/${screen}${id === undefined ? '' : `/${id}`}`;
+
+export function goTo(screen: ScreenName, id?: string): void {
+  location.hash = hrefTo(screen, id).slice(1);
+}
