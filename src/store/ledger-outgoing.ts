@@ -35,7 +35,7 @@ export function outgoingTable(db: SqliteDatabase, now: () => number): Ledger['ou
       ORDER BY attempt`,
   );
   const pending = db.prepare<[number, Address], OutgoingRow>(
-    `SELECT ${COLUMNS} FROM outgoing WHERE chain_id = ? AND sender = ? AND state IN ('stored', 'sent')
+    `SELECT ${COLUMNS} FROM outgoing WHERE chain_id = ? AND sender = ? AND state = 'stored'
       ORDER BY nonce, attempt`,
   );
   const lastNonce = db.prepare<[number, Address], { nonce: number | null }>(

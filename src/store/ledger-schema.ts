@@ -74,7 +74,7 @@ export const LEDGER_STEPS: readonly string[] = [
   -- nonce. An attempt that no node took ('failed') gives both back.
   CREATE UNIQUE INDEX outgoing_once ON outgoing (command_id, attempt) WHERE state <> 'failed';
   CREATE UNIQUE INDEX outgoing_nonces ON outgoing (chain_id, sender, nonce, attempt) WHERE state <> 'failed';
-  CREATE INDEX outgoing_pending ON outgoing (chain_id, sender, nonce) WHERE state IN ('stored', 'sent');
+  CREATE INDEX outgoing_pending ON outgoing (chain_id, sender, nonce) WHERE state = 'stored';
 
   CREATE TABLE commands (
     id TEXT PRIMARY KEY,

@@ -87,8 +87,12 @@ export interface OwnOffer {
   updatedAt: number;
 }
 
-/** `stored`: signed, perhaps never sent. `sent`: a node took it. `mined`: in a block, final after confirmations. */
-export type OutgoingState = 'stored' | 'sent' | 'mined' | 'reverted' | 'replaced' | 'failed';
+/**
+ * `stored`: signed and (perhaps) with a node: it is sent again until it is in a block. `mined` and `reverted`: confirmed.
+ * `replaced`: another attempt of the same nonce was mined. `failed`: no node took it, or its nonce was used elsewhere;
+ * it will never be mined and its command may be sent anew.
+ */
+export type OutgoingState = 'stored' | 'mined' | 'reverted' | 'replaced' | 'failed';
 
 export interface OutgoingTransaction {
   commandId: string;
@@ -174,7 +178,7 @@ export interface Ledger extends LedgerReader {
     byCommand(commandId: string): OutgoingTransaction | null;
     /** Every attempt of a nonce, newest last. */
     byNonce(chainId: number, from: Address, nonce: number): OutgoingTransaction[];
-    /** Stored or sent, in nonce order. */
+    /** Stored and not known to be in a block, in nonce order. */
     pending(chainId: number, from: Address): OutgoingTransaction[];
     /** Highest nonce ever stored for this account, or null. */
     lastNonce(chainId: number, from: Address): number | null;
