@@ -29,12 +29,3 @@ export const hostToShellSchema = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['seal', 'open']), id: z.int(), text: z.string().max(20_000) }),
 ]);
 export type HostToShell = z.infer<typeof hostToShellSchema>;
-
-/** Posted by the preload into its own page, with the page's end of a port, whenever the host (re)starts. */
-export const PORT_MESSAGE = 'commonwatt:port';
-
-/** What the preload shows the page, as `window.commonwatt`. Nothing here can do anything. */
-export interface ShellInfo {
-  kind: 'electron';
-  version: string;
-}
