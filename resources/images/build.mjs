@@ -185,7 +185,7 @@ async function guardFiles(root) {
   );
   const busybox = await at(BUSYBOX);
   files.set('bin/busybox', { file: busybox, mode: 0o755 });
-  for (const name of ['sh', 'sleep', 'cat', 'true', 'nc', 'kill', 'wget', 'ip', 'ls', 'ps'])
+  for (const name of ['sh', 'sleep', 'cat', 'true', 'kill', 'ls', 'ps', 'ip'])
     files.set(`bin/${name}`, { link: 'busybox' });
   files.set('sbin/xtables-nft-multi', { file: nft, mode: 0o755 });
   files.set('sbin/tc', { file: tc, mode: 0o755 });

@@ -40,6 +40,12 @@ export function stateOf(
   };
 }
 
+/** Succeeds in a namespace where somebody listens on one of the ports. State 0A is LISTEN in the kernel's table. */
+export const listeningScript = (ports: readonly number[]): string => {
+  const patterns = ports.map((port) => `*:${port.toString(16).toUpperCase().padStart(4, '0')}`).join('|');
+  return `cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ own _ state _; do [ "$state" = 0A ] && case "$own" in ${patterns}) exit 9 ;; esac; done; [ $? = 9 ]`;
+};
+
 const MISSING: ContainerState = { status: 'missing', exitCode: null, startedAtMs: null, finishedAtMs: null };
 
 const isMissing = (thrown: unknown): boolean => statusOf(thrown instanceof AppError ? thrown.cause : thrown) === 404;
@@ -118,14 +124,9 @@ export async function openDealContainer(
 
   /** For images without a shell: does the program answer on a port, or at least have a process? */
   const alive = async (signal: AbortSignal): Promise<boolean> => {
-    for (const port of specPorts) {
-      if (
-        guardId !== null &&
-        (await quietly(guardId, ['nc', '-z', '-w', '2', '127.0.0.1', String(port)], signal)) === 0
-      )
-        return true;
+    if (specPorts.length > 0) {
+      return guardId !== null && (await quietly(guardId, ['/bin/sh', '-c', listeningScript(specPorts)], signal)) === 0;
     }
-    if (specPorts.length > 0) return false;
     const { Processes: processes } = (await link.call((abortSignal) => container().top({ abortSignal }), {
       signal,
     })) as { Processes: unknown[] | null };

@@ -94,9 +94,9 @@ export function guardScript(rules: GuardRules): string {
   ];
   const upload =
     rules.uploadBitsPerSecond === null
-      ? 'tc qdisc del dev eth0 root 2>/dev/null || true'
-      : `tc qdisc replace dev eth0 root tbf rate ${whole(Math.max(8000, Math.round(rules.uploadBitsPerSecond)), 1e13)}bit burst 128kb latency 300ms`;
-  return `set -e\niptables-restore --noflush <<'RULES'\n${lines.join('\n')}\nRULES\n${upload}\n`;
+      ? '/sbin/tc qdisc del dev eth0 root 2>/dev/null || true'
+      : `/sbin/tc qdisc replace dev eth0 root tbf rate ${whole(Math.max(8000, Math.round(rules.uploadBitsPerSecond)), 1e13)}bit burst 128kb latency 300ms`;
+  return `set -e\n/sbin/iptables-restore --noflush <<'RULES'\n${lines.join('\n')}\nRULES\n${upload}\n`;
 }
 
 /** IPv4 networks of this computer's interfaces, loopback left out. A mask wider than /8 closes only the address itself. */

@@ -115,13 +115,13 @@ export function createGuards(
 
   function fill(): Promise<void> {
     if (filling) return filling;
-    const run = makeWanted()
+    const all = makeWanted()
       .catch((failure: unknown) => log.warn({ failure }, 'No guard could be made ahead of need'))
       .finally(() => {
         filling = null;
       });
-    filling = run;
-    return run;
+    filling = all;
+    return all;
   }
 
   async function run(guardId: string, script: string): Promise<void> {
