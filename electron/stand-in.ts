@@ -111,7 +111,10 @@ export function standIn(
       openWindow: () => openWindow(all),
       forkHost: () => forkHost(all),
       createChannel() {
-        const channel = { page: port(`page ${all.channels.length}`), host: port(`host ${all.channels.length}`) };
+        const channel = {
+          page: makePort(`page ${all.channels.length}`),
+          host: makePort(`host ${all.channels.length}`),
+        };
         all.channels.push(channel);
         return channel;
       },
@@ -141,7 +144,7 @@ export function standIn(
   return all;
 }
 
-function port(name: string): StandInPort {
+function makePort(name: string): StandInPort {
   const made = { name, closed: false, close: () => void (made.closed = true) };
   return made;
 }
