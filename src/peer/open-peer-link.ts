@@ -36,6 +36,8 @@ export interface PeerLinkOptions {
   timing?: Partial<Timing>;
 }
 
+const busy = () => new AppError('busy', 'Too many connections of this peer.', { next: 'Use the open one.' });
+
 /**
  * This host's end of every direct line. Resolves once TCP listens; the DHT joins in the background.
  * @throws AppError `conflict` for a damaged key file, or the system's error when the TCP address is taken.
@@ -126,7 +128,6 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
     }
   }
 
-  const busy = () => new AppError('busy', 'Too many connections of this peer.', { next: 'Use the open one.' });
   const relayed = (stream: NoiseSecretStream, carrier: PeerConnection['carrier']) =>
     carrier === 'dht' && (dht?.isRelayed(stream) ?? false);
 

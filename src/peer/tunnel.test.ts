@@ -43,6 +43,8 @@ afterEach(async () => {
 /** Closed in any way, by a reset too. */
 const closed = (socket: net.Socket) => new Promise((resolve) => socket.once('close', resolve));
 
+const open = () => line.open('x', null);
+
 const dial = () => {
   const socket = net.connect({ host: '127.0.0.1', port: forward.port, allowHalfOpen: true });
   socket.on('error', () => undefined);
@@ -66,17 +68,17 @@ test('50 MB there and back arrive unchanged', async () => {
 }, 30_000);
 
 test('each direction ends by itself', async () => {
-  onService = (socket) => {
+  onService = (far) => {
     // Answers only after the question has ended, like many a plain protocol.
-    void text(socket).then((question) => socket.end(`you said ${question}`));
+    void text(far).then((question) => far.end(`you said ${question}`));
   };
   const socket = dial();
   socket.end('hello');
   expect(await text(socket)).toBe('you said hello');
 
-  onService = (socket) => {
-    socket.end('banner');
-    socket.resume();
+  onService = (far) => {
+    far.end('banner');
+    far.resume();
   };
   const second = dial();
   expect(await text(second)).toBe('banner');
@@ -137,6 +139,7 @@ test('a reset passes through', async () => {
   farSecond.resume();
   second.resetAndDestroy();
   await closed(farSecond);
+  expect(second.destroyed).toBe(true);
 });
 
 test('where nobody listens the connection is reset and the reason reported', async () => {
@@ -156,18 +159,18 @@ test('where nobody listens the connection is reset and the reason reported', asy
 
 test('the end of the line cuts the connections', async () => {
   const arrived = Promise.withResolvers<void>();
-  onService = (socket) => {
-    socket.resume();
+  onService = (far) => {
+    far.resume();
     arrived.resolve();
   };
   const socket = dial();
   await arrived.promise;
   line.close('lease over');
   await closed(socket);
+  expect(await line.closed).toEqual({ reason: 'lease over' });
 });
 
 test('only loopback, only a free port, and the signal closes', async () => {
-  const open = () => line.open('x', null);
   await expect(forwardPort({ listenHost: '0.0.0.0', listenPort: 0, open })).rejects.toMatchObject({
     code: 'bad-input',
   });
