@@ -2,7 +2,7 @@
  * The parts of Electron this shell uses, and nothing else. The real ones are in electron-ports.ts; the logic is tested
  * against a stand-in of the same types.
  */
-import type { HostToShell, ShellToHost } from '../src/api/shell-messages.ts';
+import type { ShellToHost } from '../src/api/shell-messages.ts';
 
 /** One end of a MessageChannelMain; only ever handed on. */
 export interface Port {
@@ -72,6 +72,3 @@ export interface ShellPorts {
   /** Folder of the built page. */
   uiDir: string;
 }
-
-/** What the host may say, for exhaustive switches. */
-export type HostWord = HostToShell['type'];

@@ -2,7 +2,7 @@
 import type { HostToShell, ShellToHost } from '../src/api/shell-messages.ts';
 import type { HostProcess, Port, ShellPorts, ShellRequest, ShellWindow } from './shell-ports.ts';
 
-export interface StandInPort extends Port {
+interface StandInPort extends Port {
   name: string;
   closed: boolean;
 }

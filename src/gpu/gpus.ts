@@ -11,10 +11,8 @@ import { createProcessorSampler, processorDevice } from './processor.ts';
 import { poll } from './source.ts';
 import type { CardSource } from './source.ts';
 
-export type { GpuProcess } from './nvidia-format.ts';
-
 /** Somebody else's use of this computer's cards. */
-export interface ForeignUse {
+interface ForeignUse {
   /** False when nobody can say: then the cards count as in use. */
   known: boolean;
   processes: GpuProcess[];

@@ -10,7 +10,7 @@ export interface Tool {
   prefix?: readonly string[];
 }
 
-export const startTool = (tool: Tool, args: readonly string[]): ChildProcess =>
+const startTool = (tool: Tool, args: readonly string[]): ChildProcess =>
   spawn(tool.command, [...(tool.prefix ?? []), ...args], { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
 
 export interface ToolResult {

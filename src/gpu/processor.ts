@@ -2,7 +2,7 @@ import os from 'node:os';
 import type { Device, Sample } from '../shared/gpu.ts';
 
 /** Busy and total time of all cores since start, in milliseconds. */
-export interface CpuTimes {
+interface CpuTimes {
   busy: number;
   total: number;
 }

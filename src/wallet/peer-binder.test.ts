@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { createDealKeys } from './deal-keys.ts';
 import { createPeerBinder } from './peer-binder.ts';
 import { CHAIN_ID, PASSWORD, openTestWallet, temporaryFolder } from './testing.ts';
 
@@ -59,21 +58,4 @@ test('a damaged file of bindings is an empty one', async () => {
     const binder = await createPeerBinder(wallet, { dir, chainId: CHAIN_ID, clock });
     expect(binder.validUntil(PEER_KEY, 'renter')).toBe(clock.now() + 30 * 86_400);
   }
-});
-
-test('deal keys sign and recognise vouchers and finals of their own contract only', async () => {
-  const wallet = await openTestWallet({ dir: await temporaryFolder() });
-  const place = { chainId: CHAIN_ID, rentals: `0x${'cc'.repeat(20)}` } as const;
-  const keys = createDealKeys(wallet, place);
-  const other = createDealKeys(wallet, { ...place, rentals: `0x${'dd'.repeat(20)}` });
-  const voucher = await keys.signVoucher(PEER_KEY, 60);
-  expect(keys.voucherSigner(PEER_KEY, 60, voucher)).toBe(keys.address);
-  expect(keys.voucherSigner(PEER_KEY, 61, voucher)).not.toBe(keys.address);
-  expect(other.voucherSigner(PEER_KEY, 60, voucher)).not.toBe(keys.address);
-  expect(keys.voucherSigner(PEER_KEY, -1, voucher)).toBeNull();
-  expect(keys.voucherSigner('0x12', 60, voucher)).toBeNull();
-  expect(keys.voucherSigner(PEER_KEY, 60, '0x')).toBeNull();
-  const final = await keys.signFinal(PEER_KEY, 90, 1_900_000_000);
-  expect(keys.finalSigner(PEER_KEY, 90, 1_900_000_000, final)).toBe(keys.address);
-  expect(keys.finalSigner(PEER_KEY, 90, 1_900_000_001, final)).not.toBe(keys.address);
 });

@@ -6,14 +6,14 @@ import type { Clock } from '../shared/time.ts';
 import { readPrivateFile, writePrivateFile } from './files.ts';
 
 /** What the owner allows the app to spend by itself, in the token's smallest unit; null for no limit. */
-export interface SpendingLimit {
+interface SpendingLimit {
   token: Address;
   perDeal: bigint | null;
   /** Over any 24 hours, not a calendar day: midnight doubles nothing. */
   perDay: bigint | null;
 }
 
-export interface Spending {
+interface Spending {
   /** Made by the caller, one per act of spending (a command id). Reserving the same id again changes nothing. */
   id: string;
   /** What the money is for: every spending of one deal counts together, as long as the deal lives. */

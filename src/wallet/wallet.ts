@@ -21,7 +21,7 @@ export interface Secrets {
   open(sealed: string): Promise<string>;
 }
 
-export interface WalletStatus {
+interface WalletStatus {
   exists: boolean;
   /** The file is there but cannot be opened by any password. */
   damaged: boolean;
@@ -34,13 +34,13 @@ export interface WalletStatus {
 }
 
 /** Compatible with the chain room's port of the same name. */
-export interface TransactionSigner {
+interface TransactionSigner {
   readonly address: Address;
   signTransaction(transaction: TransactionFields): Promise<Hex>;
 }
 
 /** The key of this data directory: signs vouchers and finals while the wallet is locked. */
-export interface HostKey {
+interface HostKey {
   readonly address: Address;
   signTypedData(payload: TypedPayload): Promise<Hex>;
 }
