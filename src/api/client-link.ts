@@ -37,11 +37,11 @@ const hostLost = (cause?: unknown) =>
  * What a failed call means to the caller: the host's own error, "cancelled" when the caller cancelled, and otherwise
  * a lost line.
  */
-function asAppError(thrown: unknown, signal: AbortSignal | undefined): AppError {
+function asAppError(thrown: unknown, signal: AbortSignal | undefined, whyClosed: () => AppError | undefined): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof ORPCError) return fromWireError(thrown);
   if (signal?.aborted) return new AppError('cancelled', 'Cancelled.', { cause: thrown });
-  return hostLost(thrown);
+  return whyClosed() ?? hostLost(thrown);
 }
 
 const isStream = (value: unknown): value is AsyncIterator<unknown> =>
@@ -51,7 +51,7 @@ const isStream = (value: unknown): value is AsyncIterator<unknown> =>
 function creditedStream(
   events: AsyncIterator<unknown>,
   acknowledge: (read: number) => void,
-  signal: AbortSignal | undefined,
+  toError: (thrown: unknown) => AppError,
 ): AsyncIterableIterator<unknown> & AsyncDisposable {
   let read = 0;
   const stream = {
@@ -61,7 +61,7 @@ function creditedStream(
         if (!result.done && ++read % (STREAM_WINDOW / 2) === 0) acknowledge(read);
         return result;
       } catch (thrown) {
-        throw asAppError(thrown, signal);
+        throw toError(thrown);
       }
     },
     async return(value?: unknown) {
@@ -76,7 +76,8 @@ function creditedStream(
   return stream;
 }
 
-export function createLineCaller(line: FrameLine): LineCaller {
+/** `whyClosed` explains to calls that were running why the line ended, where that is known. */
+export function createLineCaller(line: FrameLine, whyClosed: () => AppError | undefined = () => undefined): LineCaller {
   const link = new RPCLink<CallContext>({
     websocket: asWebSocket(line),
     headers: ({ context }) => (context.stream === undefined ? {} : { [STREAM_HEADER]: context.stream }),
@@ -85,6 +86,7 @@ export function createLineCaller(line: FrameLine): LineCaller {
   return {
     async call(path, input, signal, lastEventId) {
       const stream = (++calls).toString(36);
+      const toError = (thrown: unknown) => asAppError(thrown, signal, whyClosed);
       try {
         const output = await link.call(path, input, {
           context: { stream },
@@ -95,9 +97,9 @@ export function createLineCaller(line: FrameLine): LineCaller {
         const acknowledge = (read: number) => {
           if (line.open) line.send(creditFrame(stream, read));
         };
-        return creditedStream(output, acknowledge, signal);
+        return creditedStream(output, acknowledge, toError);
       } catch (thrown) {
-        throw asAppError(thrown, signal);
+        throw toError(thrown);
       }
     },
   };

@@ -63,15 +63,7 @@ export function connectWebSocket(url: string, token?: string, options: WebSocket
   const connect = () => {
     const opening = new Socket(url, protocols);
     socket = opening;
-    // A fresh line per socket: frames of a lost one can never reach the next.
-    const line = webSocketLine(opening);
-    const lineCaller = createLineCaller(line);
-    opening.addEventListener('open', () => {
-      attempt = 0;
-      caller = lineCaller;
-      become('open');
-    });
-    opening.addEventListener('error', () => undefined);
+    // Before the line's own listener: running calls are told why the line closed.
     opening.addEventListener('close', (event) => {
       caller = undefined;
       if (state.value === 'closed') return;
@@ -80,6 +72,16 @@ export function connectWebSocket(url: string, token?: string, options: WebSocket
         become('connecting');
         timer = setTimeout(connect, 50 + backoffMs(attempt++, random));
       } else become('closed');
+    });
+    opening.addEventListener('error', () => undefined);
+    // A fresh line per socket: frames of a lost one can never reach the next.
+    const lineCaller = createLineCaller(webSocketLine(opening), () =>
+      state.value === 'refused' ? notSignedIn() : undefined,
+    );
+    opening.addEventListener('open', () => {
+      attempt = 0;
+      caller = lineCaller;
+      become('open');
     });
   };
   connect();

@@ -65,7 +65,8 @@ export async function runHost(options: RunOptions): Promise<RunningHost> {
       dataDir,
       network,
       log,
-      onShutdown: askStop,
+      // Later, so that whoever asked gets an answer first.
+      onShutdown: () => void setImmediate(askStop),
       ...(options.rpcUrl === undefined ? {} : { rpcUrl: options.rpcUrl }),
       ...(options.serveCommand === undefined ? {} : { serveCommand: options.serveCommand }),
       ...(options.secrets === undefined ? {} : { secrets: options.secrets }),

@@ -21,6 +21,11 @@ async function until(holds: () => boolean): Promise<void> {
   await expect.poll(holds, { timeout: 5000, interval: 5 }).toBe(true);
 }
 
+async function* breaking<T>(first: T): AsyncGenerator<T, void> {
+  yield first;
+  throw new AppError('network-down', 'The chain is gone.', { next: 'Wait.' });
+}
+
 describe.each(Object.entries(doors))('over %s', (name, openDoor) => {
   let door: Door;
   beforeEach(async () => {
@@ -142,11 +147,7 @@ describe.each(Object.entries(doors))('over %s', (name, openDoor) => {
   });
 
   test('a failure in the middle of a stream arrives as itself', async () => {
-    door.host.services.system.watch = () =>
-      (async function* breaking(first) {
-        yield first;
-        throw new AppError('network-down', 'The chain is gone.', { next: 'Wait.' });
-      })(door.host.status.value);
+    door.host.services.system.watch = () => breaking(door.host.status.value);
     const events = await door.client.system.watch();
     await events.next();
     const failure = await failureOf(events.next());

@@ -1,7 +1,7 @@
 /** Hostile bytes on the line: nothing a caller sends may crash the host, reach a service unchecked, or cost another caller. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { MAX_FRAME_BYTES, RPC_PROTOCOL } from '../../src/api/wire.ts';
 import { createRouter } from '../../src/host/transport/router.ts';
 import { createRpcServer, type RpcLine } from '../../src/host/transport/rpc-line.ts';

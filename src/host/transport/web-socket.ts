@@ -7,6 +7,8 @@ import type { RpcServer } from './rpc-line.ts';
 /** Bytes the kernel has not taken yet, above which the next frame of a connection waits. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 const PING_MS = 20_000;
+/** How long a caller may take to answer the goodbye. */
+const CLOSE_GRACE_MS = 500;
 
 export interface RpcSockets {
   /** Takes over an upgrade whose Host and Origin were already checked. */
@@ -57,8 +59,11 @@ export function createRpcSockets(server: RpcServer): RpcSockets {
     },
     close() {
       clearInterval(pings);
-      for (const socket of sockets.clients) socket.terminate();
+      for (const socket of sockets.clients) socket.close(1001, 'the host stops');
       sockets.close();
+      setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate();
+      }, CLOSE_GRACE_MS).unref();
     },
   };
 }

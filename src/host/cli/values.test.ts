@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { parseBytes, parseDuration, parseWhole, table } from './values.ts';
+
+test.each([
+  ['90', 90],
+  ['90s', 90],
+  ['15m', 900],
+  ['1.5h', 5400],
+  ['2d', 172_800],
+])('duration %s', (text, seconds) => expect(parseDuration(text, '--for')).toBe(seconds));
+
+test.each(['', '-1', '1w', 'h', '1e3', '0x10', '1 h 2'])('no duration: %s', (text) =>
+  expect(() => parseDuration(text, '--for')).toThrow('--for'),
+);
+
+test.each([
+  ['512m', 512 * 2 ** 20],
+  ['2g', 2 ** 31],
+  ['2GiB', 2 ** 31],
+  ['1024', 1024],
+])('size %s', (text, bytes) => expect(parseBytes(text, '--memory')).toBe(bytes));
+
+test('whole numbers have limits', () => {
+  expect(parseWhole('65535', '--port', { max: 65_535 })).toBe(65_535);
+  for (const text of ['65536', '-1', '1.5', '', 'x']) {
+    expect(() => parseWhole(text, '--port', { max: 65_535 })).toThrow('--port must be a whole number from 0 to 65535.');
+  }
+});
+
+test('columns line up', () => {
+  expect(
+    table([
+      ['A', 'LONG'],
+      ['longer', 'x'],
+    ]),
+  ).toEqual(['A       LONG', 'longer  x']);
+});

@@ -1,0 +1,98 @@
+/** The desktop app's host process, spoken to as the shell speaks to it: ports handed over, a heartbeat, an honest end. */
+import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connectMessagePort } from '../../src/api/client.ts';
+import type { HostToShell, ShellToHost } from '../../src/api/shell-messages.ts';
+import { runHost, type RunOptions } from '../../src/host/run-host.ts';
+import { runForShell, type ShellPort } from '../../src/host/shell-link.ts';
+import type { EventPort } from '../../src/host/transport/message-port.ts';
+import { AppError } from '../../src/shared/errors.ts';
+import { createFakeHost } from './fake-services.ts';
+
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(path.join(tmpdir(), 'commonwatt-shell-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+function startUnderShell(run: typeof runHost = runFake) {
+  const events = new EventEmitter();
+  const said: HostToShell[] = [];
+  const heard = new EventEmitter();
+  const shell: ShellPort = {
+    on: (event, listener) => events.on(event, listener),
+    postMessage(message) {
+      said.push(message);
+      heard.emit(message.type, message);
+    },
+  };
+  const exit = runForShell(shell, { dataDir, network: 'practice', port: 0 }, run);
+  const tell = (data: ShellToHost, ports: EventPort[] = []) => events.emit('message', { data, ports });
+  const open = () => {
+    const { port1, port2 } = new MessageChannel();
+    tell({ type: 'connect' }, [port1]);
+    return connectMessagePort(port2 as unknown as MessagePort);
+  };
+  return { said, heard, exit, tell, open };
+}
+
+const runFake = (options: RunOptions) =>
+  runHost({
+    ...options,
+    create({ onShutdown, dataDir: dir }) {
+      const { services, stopped } = createFakeHost({ dataDir: dir });
+      void stopped.then(onShutdown);
+      return Promise.resolve({ services, close: () => Promise.resolve() });
+    },
+  });
+
+test('a window that asks early is answered once the host is ready, and stop ends it', async () => {
+  const { heard, exit, tell, open } = startUnderShell();
+  const window = open();
+  expect((await window.client.system.status()).dataDir).toBe(dataDir);
+  await once(heard, 'heartbeat');
+  tell({ type: 'stop' });
+  expect(await exit).toBe(0);
+  window.close();
+});
+
+test('a host that runs already is attached to; when it ends this process ends too, to be started anew', async () => {
+  const running = await runFake({ dataDir, network: 'practice', port: 0 });
+  const { heard, exit, open } = startUnderShell();
+  await once(heard, 'ready');
+  const window = open();
+  expect((await window.client.system.status()).network.name).toBe('practice');
+  const events = await window.client.system.watch();
+  expect((await events.next()).done).toBe(false);
+  await running.close();
+  expect(await exit).toBe(1);
+  window.close();
+});
+
+test('what cannot run says so in one sentence', async () => {
+  const refuse = () => Promise.reject(new AppError('disk-full', 'The disk is full.', { next: 'Free some space.' }));
+  const { said, exit } = startUnderShell(refuse);
+  expect(await exit).toBe(1);
+  expect(said).toContainEqual({ type: 'fatal', message: 'The disk is full.', next: 'Free some space.' });
+});
+
+test('secrets are asked of the shell, and a refusal is an error', async () => {
+  const answers: unknown[] = [];
+  const { heard, exit, tell } = startUnderShell(async (options) => {
+    answers.push(await options.secrets?.seal('words'));
+    answers.push(await options.secrets?.open('sealed').catch((thrown: unknown) => (thrown as AppError).code));
+    return runFake(options);
+  });
+  heard.on('seal', ({ id, text }: { id: number; text: string }) =>
+    tell({ type: 'secret', id, text: `sealed ${text}` }),
+  );
+  heard.on('open', ({ id }: { id: number }) => tell({ type: 'secret', id, text: null }));
+  await once(heard, 'ready');
+  expect(answers).toEqual(['sealed words', 'unsupported']);
+  tell({ type: 'stop' });
+  expect(await exit).toBe(0);
+});
