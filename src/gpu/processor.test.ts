@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { processorDevice, readCpuTimes, utilizationBetween } from './processor.ts';
 
+const cpu = (user: number, idle: number) => ({ model: '', speed: 0, times: { user, nice: 1, sys: 2, irq: 3, idle } });
+
 test('load is the worked share of the time that passed', () => {
   expect(utilizationBetween({ busy: 100, total: 1000 }, { busy: 350, total: 2000 })).toBe(25);
   expect(utilizationBetween({ busy: 100, total: 1000 }, { busy: 100, total: 1000 })).toBeNull();
-  const cpu = (user: number, idle: number) => ({ model: '', speed: 0, times: { user, nice: 1, sys: 2, irq: 3, idle } });
   expect(readCpuTimes([cpu(4, 10), cpu(0, 10)])).toEqual({ busy: 16, total: 36 });
 });
 
