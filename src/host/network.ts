@@ -1,7 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { loadProfiles, type NetworkProfile } from '../chain/profile.ts';
-import { joinPractice } from '../chain/practice/join-practice.ts';
-import { startPracticeNetwork } from '../chain/practice/practice-network.ts';
+import { askFaucet, joinPractice, startPracticeNetwork } from '../chain/practice/practice-network.ts';
 import { startPracticeDht } from '../peer/practice-dht.ts';
 import { AppError } from '../shared/errors.ts';
 import type { Address } from '../shared/ids.ts';
@@ -49,7 +49,11 @@ export async function openNetwork(options: {
 }
 
 async function embed(dataDir: string, log: Log): Promise<Network> {
-  const dht = await startPracticeDht({ host: '127.0.0.1' });
+  const portFile = path.join(dataDir, 'practice-dht-port');
+  const lastPort = Number(await readFile(portFile, 'utf8').catch(() => '0'));
+  // The same port again, so that hosts that joined before a restart find their way back.
+  const dht = await startPracticeDht({ host: '127.0.0.1', port: Number.isInteger(lastPort) ? lastPort : 0 });
+  await writeFile(portFile, `${dht.bootstrap[0]?.port ?? 0}`, { mode: 0o600 });
   try {
     const bootstrap = dht.bootstrap.map(({ host, port }) => `${host}:${port}`);
     const practice = await startPracticeNetwork({
@@ -74,11 +78,11 @@ async function embed(dataDir: string, log: Log): Promise<Network> {
 }
 
 async function join(rpcUrl: string): Promise<Network> {
-  const { profile, faucet } = await joinPractice(rpcUrl);
+  const profile = await joinPractice(rpcUrl);
   return {
     profile,
     peers: { bootstrap: profile.peers.bootstrap.map(hostAndPort), relays: [], tcpHost: '127.0.0.1' },
-    faucet,
+    faucet: (account) => askFaucet(profile, account),
     joinUrl: rpcUrl,
     close: async () => {},
   };
