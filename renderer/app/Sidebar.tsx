@@ -1,7 +1,8 @@
 import { IconBuildingStore, IconPower, IconTerminal2, IconWallet, type Icon } from '@tabler/icons-react';
 import { shortId } from '../../src/shared/ids.ts';
 import { Mark } from '../parts/Mark.tsx';
-import { hrefTo, SCREENS, usePlace, type ScreenName } from '../state/screen.ts';
+import { hrefTo, usePlace } from '../state/screen.ts';
+import { SCREENS, type ScreenName } from '../view/screens.ts';
 import { useStatus } from '../state/status.ts';
 import { plainText } from '../view/plain-text.ts';
 import { useLine } from '../state/host-connection.ts';

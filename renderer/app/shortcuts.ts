@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
-import { goTo, SCREENS, type ScreenName } from '../state/screen.ts';
+import { goTo } from '../state/screen.ts';
+import { SCREENS, type ScreenName } from '../view/screens.ts';
 
 export const SCREEN_KEYS: Record<ScreenName, string> = { share: '1', market: '2', rentals: '3', wallet: '4' };
 

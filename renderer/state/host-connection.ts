@@ -6,6 +6,7 @@ import {
   type ConnectionState,
 } from '../../src/api/client.ts';
 import type { ApiClient } from '../../src/api/contract.ts';
+import { PORT_MESSAGE, type ShellInfo } from '../../src/api/shell-window.ts';
 
 interface Line {
   state: ConnectionState;
@@ -43,18 +44,16 @@ export function startConnection(): void {
   });
 }
 
-const inShell = () => navigator.userAgent.includes('Electron/');
+const inShell = () => (window as { commonwatt?: ShellInfo }).commonwatt?.kind === 'electron';
 
 /** The shell posts a fresh port whenever the host (re)starts. */
 function listenForPort() {
   window.addEventListener('message', (event) => {
     const port = event.ports[0];
-    if (event.source !== window || !port || !isPortMessage(event.data)) return;
+    if (event.source !== window || !port || event.data !== PORT_MESSAGE) return;
     use(connectMessagePort(port, { onState: (state) => onState(state === 'closed' ? 'connecting' : state) }));
   });
 }
-
-const isPortMessage = (data: unknown): boolean => data === 'commonwatt:port';
 
 /** Trades the code of a sign-in link (`#pair=CODE`) for the session cookie, and takes it out of the address bar. */
 async function pair(): Promise<string | null> {

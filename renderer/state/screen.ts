@@ -1,7 +1,5 @@
 import { create } from 'zustand';
-
-export const SCREENS = ['share', 'market', 'rentals', 'wallet'] as const;
-export type ScreenName = (typeof SCREENS)[number];
+import { SCREENS, type ScreenName } from '../view/screens.ts';
 
 interface Place {
   screen: ScreenName;

@@ -74,6 +74,24 @@ export function SharePower({ share, draft, devices }: SharePowerProps) {
         <p id="share-sentence" className="power-sentence">
           {sentenceOf(share, draft, devices)}
         </p>
+        {share.state === 'stopping' && share.rentals.length > 0 ? (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => stop.mutate({ commandId: newCommandId(), rentals: 'now' })}
+          >
+            End what runs now
+          </Button>
+        ) : null}
+        {share.state === 'stopping' && share.rentals.length > 0 ? (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => stop.mutate({ commandId: newCommandId(), rentals: 'now' })}
+          >
+            End what runs now
+          </Button>
+        ) : null}
         {on ? (
           <Snooze share={share} busy={snooze.isPending} onSnooze={(seconds) => snooze.mutate({ seconds })} />
         ) : null}
@@ -92,7 +110,7 @@ export function SharePower({ share, draft, devices }: SharePowerProps) {
       </dl>
       <FailureNote error={problem ?? start.error ?? stop.error ?? snooze.error} />
       <StopDialog
-        opened={asking}
+        opened={asking && share.state === 'on'}
         rentals={share.rentals.length}
         busy={stop.isPending}
         error={stop.error}

@@ -1,0 +1,2 @@
+export const SCREENS = ['share', 'market', 'rentals', 'wallet'] as const;
+export type ScreenName = (typeof SCREENS)[number];
