@@ -25,6 +25,8 @@ export const LIMITS = {
   bulkStreams: 16,
   /** Unread bytes of all streams of all connections; past it the connection holding most is closed. */
   unreadBytes: 256 * 1024 * 1024,
+  /** Bytes a stream may leave queued before it waits for the carrier: enough to keep it busy, little to wait behind. */
+  queuedBytes: 128 * 1024,
   /** Bytes we may hold for a peer that does not read before we give up on it. */
   backlogBytes: 8 * 1024 * 1024,
   /** Requests we ask at once over one connection. */

@@ -108,7 +108,7 @@ test('a killed peer is noticed at once', async () => {
   const to = await other.next<Answering>();
   const renter = await link('renter', refuseAll, { tcp: null });
   const connection = await renter.connect(to);
-  other.process.kill('SIGKILL');
+  await other.end();
   expect((await connection.closed).reason).toMatch(/dropped|ended/);
   await expect(renter.connect(to)).rejects.toMatchObject({
     code: 'peer-unreachable',

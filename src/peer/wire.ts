@@ -129,6 +129,9 @@ function createWire(stream: NoiseSecretStream, remoteKey: Hex, farewellMs: numbe
   const decode = createControlDecoder();
   const closed = Promise.withResolvers<{ reason: string }>();
 
+  // oxlint-disable-next-line no-underscore-dangle -- streamx has no public count of the bytes it holds
+  const queued = () => stream._writableState?.buffered ?? LIMITS.queuedBytes;
+
   const release = () => {
     const wake = waiting;
     waiting = [];
@@ -154,8 +157,7 @@ function createWire(stream: NoiseSecretStream, remoteKey: Hex, farewellMs: numbe
         close('bad-input', thrown instanceof Error ? thrown.message : 'broke a rule');
         return;
       }
-      // oxlint-disable-next-line no-underscore-dangle -- streamx has no public count of the bytes it holds
-      if ((stream._writableState?.buffered ?? 0) > LIMITS.backlogBytes) {
+      if (queued() > LIMITS.backlogBytes) {
         reason = 'does not read what it asked for';
         stream.destroy();
       }
@@ -237,7 +239,7 @@ function createWire(stream: NoiseSecretStream, remoteKey: Hex, farewellMs: numbe
       if (open) pings.send({ id: nonce, amount: 0 });
     },
     drained() {
-      if (!open || mux.drained) return Promise.resolve();
+      if (!open || mux.drained || queued() < LIMITS.queuedBytes) return Promise.resolve();
       return new Promise((resolve) => {
         waiting.push(resolve);
       });
