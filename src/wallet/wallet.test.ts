@@ -331,6 +331,17 @@ describe('signing', () => {
   });
 });
 
+test('the host key goes on signing while a real keystore is being opened', async () => {
+  const wallet = await openTestWallet({ dir: await temporaryFolder(), scryptN: 2 ** 17 });
+  await wallet.create({ password: PASSWORD });
+  const order: string[] = [];
+  await Promise.all([
+    wallet.unlock(PASSWORD).then(() => order.push('opened')),
+    wallet.hostKey.signTypedData(VOUCHER).then(() => order.push('signed')),
+  ]);
+  expect(order).toEqual(['signed', 'opened']);
+});
+
 describe("the signer's thread", () => {
   test('its death fails what was asked, locks the wallet, and the next call works again', async () => {
     const { threads, spawn } = watched();
