@@ -74,7 +74,8 @@ export function openLog(
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: {},
+      // Errors are taken apart by `redact` already.
+      serializers: { err: (value: unknown) => value },
       formatters: { level: (label) => ({ level: label }), log: (fields) => redact(fields) as Record<string, unknown> },
     },
     {

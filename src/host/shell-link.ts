@@ -107,6 +107,7 @@ export async function runForShell(
   options: RunOptions,
   run: (options: RunOptions) => Promise<RunningHost>,
 ): Promise<number> {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the shell has no origin
   const say = (message: HostToShell) => shell.postMessage(message);
   const { secrets, answer } = shellSecrets(say);
   const early: (MainPort | EventPort)[] = [];

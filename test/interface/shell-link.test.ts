@@ -3,13 +3,12 @@ import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort as NodePort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectMessagePort } from '../../src/api/client.ts';
 import type { HostToShell, ShellToHost } from '../../src/api/shell-messages.ts';
 import { runHost, type RunOptions } from '../../src/host/run-host.ts';
 import { runForShell, type ShellPort } from '../../src/host/shell-link.ts';
-import type { EventPort } from '../../src/host/transport/message-port.ts';
 import { AppError } from '../../src/shared/errors.ts';
 import { createFakeHost } from './fake-services.ts';
 
@@ -31,7 +30,7 @@ function startUnderShell(run: typeof runHost = runFake) {
     },
   };
   const exit = runForShell(shell, { dataDir, network: 'practice', port: 0 }, run);
-  const tell = (data: ShellToHost, ports: EventPort[] = []) => events.emit('message', { data, ports });
+  const tell = (data: ShellToHost, ports: NodePort[] = []) => events.emit('message', { data, ports });
   const open = () => {
     const { port1, port2 } = new MessageChannel();
     tell({ type: 'connect' }, [port1]);
@@ -73,8 +72,9 @@ test('a host that runs already is attached to; when it ends this process ends to
   window.close();
 });
 
+const refuse = () => Promise.reject(new AppError('disk-full', 'The disk is full.', { next: 'Free some space.' }));
+
 test('what cannot run says so in one sentence', async () => {
-  const refuse = () => Promise.reject(new AppError('disk-full', 'The disk is full.', { next: 'Free some space.' }));
   const { said, exit } = startUnderShell(refuse);
   expect(await exit).toBe(1);
   expect(said).toContainEqual({ type: 'fatal', message: 'The disk is full.', next: 'Free some space.' });
@@ -83,6 +83,8 @@ test('what cannot run says so in one sentence', async () => {
 test('secrets are asked of the shell, and a refusal is an error', async () => {
   const answers: unknown[] = [];
   const { heard, exit, tell } = startUnderShell(async (options) => {
+    // Once the shell below listens.
+    await new Promise((resolve) => setImmediate(resolve));
     answers.push(await options.secrets?.seal('words'));
     answers.push(await options.secrets?.open('sealed').catch((thrown: unknown) => (thrown as AppError).code));
     return runFake(options);
