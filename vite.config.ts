@@ -69,6 +69,7 @@ export default defineConfig({
         cli: inRoot('src/host/cli.ts'),
         'utility-process': inRoot('src/host/utility-process.ts'),
         'indexer-worker': inRoot('src/chain/indexer-worker.ts'),
+        'search-worker': inRoot('src/store/search-worker.ts'),
         'signer-worker': inRoot('src/wallet/signer-worker.ts'),
       },
       'dist/host',

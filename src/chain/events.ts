@@ -51,6 +51,8 @@ interface LeasePlace extends EventPlace {
   leaseId: Bytes32;
   renter: Address;
   provider: Address;
+  /** What all amounts of the event are in. */
+  token: Address;
 }
 
 /** Which way out a lease took: both signed, voucher, given up, claim stood, forgotten. */

@@ -162,13 +162,14 @@ function complete(
       return offer && { ...decoded, provider: offer.provider, ...place };
     }
     case 'LeaseOpened': {
-      const { renter, provider } = decoded.terms;
-      return { ...decoded, openedAt: place.at, renter, provider, ...place };
+      const { renter, provider, token } = decoded.terms;
+      return { ...decoded, openedAt: place.at, renter, provider, token, ...place };
     }
     default: {
       const lease = known.lease(decoded.leaseId);
       if (!lease) return null;
-      const sides = { renter: lease.terms.renter, provider: lease.terms.provider };
+      const { renter, provider, token } = lease.terms;
+      const sides = { renter, provider, token };
       switch (decoded.kind) {
         case 'LeaseExtended':
           return { ...decoded, deposit: lease.deposit + decoded.added, ...sides, ...place };
