@@ -11,7 +11,6 @@ export const TOKEN_PROTOCOL_PREFIX = 'bearer.';
 export const CLOSE_NOT_SIGNED_IN = 4401;
 /** The caller sent frames that are not this interface's, or too large ones. */
 export const CLOSE_BAD_FRAME = 4400;
-export const CLOSE_TOO_BIG = 1009;
 
 /** Bytes of one frame or request body towards the host. */
 export const MAX_FRAME_BYTES = 1024 * 1024;

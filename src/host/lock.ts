@@ -60,23 +60,6 @@ export function lockDataDir(dataDir: string): HostLock {
   };
 }
 
-/** True while some process holds `dataDir`. */
-export function isLocked(dataDir: string): boolean {
-  try {
-    const file = new Database(path.join(dataDir, 'host.lock'), { timeout: 0, fileMustExist: true });
-    try {
-      file.exec('BEGIN EXCLUSIVE; ROLLBACK');
-      return false;
-    } catch {
-      return true;
-    } finally {
-      file.close();
-    }
-  } catch {
-    return false;
-  }
-}
-
 /** What the last host wrote about itself; it may be gone since. */
 export function readHostInfo(dataDir: string): HostInfo | undefined {
   try {

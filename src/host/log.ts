@@ -19,7 +19,7 @@ const ADDRESS = /^0x[0-9a-f]{40}$/i;
 const MAX_DEPTH = 6;
 
 /** The same object without what must never be written down. Errors become their message, code and stack. */
-export function redact(value: unknown, depth = 0): unknown {
+function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) return `[${value.length} bytes]`;
   if (typeof value !== 'object' || value === null) return value;

@@ -16,7 +16,7 @@ export function defaultDataDir(env: NodeJS.ProcessEnv, platform: NodeJS.Platform
 }
 
 /** Who runs on `dataDir`, with the token that opens its doors. @throws AppError `host-down` */
-export function findHost(dataDir: string): { info: HostInfo; token: string } {
+function findHost(dataDir: string): { info: HostInfo; token: string } {
   const info = readHostInfo(dataDir);
   if (!info) {
     throw new AppError('host-down', `Commonwatt is not running on ${dataDir}.`, {

@@ -9,7 +9,7 @@ import type { Command, CommandContext } from './command.ts';
 import { newPairingUrl } from './connect.ts';
 import { parseWhole, table } from './values.ts';
 
-export const serveOptions = {
+const serveOptions = {
   network: { type: 'string', value: 'NAME', about: 'practice (the default), or a network profile' },
   rpc: { type: 'string', value: 'URL', about: 'RPC endpoint; with practice: the host to join' },
   port: { type: 'string', value: 'N', about: 'port on 127.0.0.1 (default 7310, or any free one); 0 for any free one' },

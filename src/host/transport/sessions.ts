@@ -35,7 +35,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest();
 /** Equal in constant time, whatever the lengths. */
 const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
 
-export type SessionKind = 'token' | 'cookie';
+type SessionKind = 'token' | 'cookie';
 
 export interface Sessions {
   readonly cookieName: string;

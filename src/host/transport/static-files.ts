@@ -19,7 +19,7 @@ const TYPES: Record<string, string> = {
 };
 
 /** The file a request path names inside `root`, or undefined when the path tries to leave it. */
-export function fileFor(root: string, pathname: string): string | undefined {
+function fileFor(root: string, pathname: string): string | undefined {
   let decoded: string;
   try {
     decoded = decodeURIComponent(pathname);
