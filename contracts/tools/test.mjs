@@ -1,0 +1,86 @@
+/**
+ * Every test of the contracts: unit tests, fuzz and invariants under forge, the branch specs (`.tree`), the gas
+ * snapshot. The last line is `N passed, N failed, N skipped`.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { CONTRACTS, ROOT } from './compiler.mjs';
+
+const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
+const tests = path.join(CONTRACTS, 'test');
+const count = { passed: 0, failed: 0, skipped: 0 };
+
+function report(name, outcome, detail = '') {
+  count[outcome] += 1;
+  if (outcome !== 'passed') console.log(`${outcome.toUpperCase()} ${name}${detail ? `: ${detail}` : ''}`);
+}
+
+/** A leaf "reverts for other caller" under "open" is the test `test_open_revertsForOtherCaller`. */
+function namesInTree(text) {
+  const names = [];
+  let group = '';
+  for (const line of text.split('\n').slice(1)) {
+    const match = /^(?<indent>[│ ]*)[├└]── (?<words>.+)$/.exec(line);
+    if (!match) continue;
+    if (match.groups.indent === '') group = match.groups.words;
+    else names.push((group === 'always' ? 'test_' : `test_${group}_`) + match.groups.words.replaceAll(' ', '').toLowerCase());
+  }
+  return names;
+}
+
+/** Every branch named in a spec has its test, and every test stands in a spec. */
+function checkTrees() {
+  for (const file of readdirSync(tests).filter((name) => name.endsWith('.tree'))) {
+    const source = readFileSync(path.join(tests, file.replace('.tree', '.t.sol')), 'utf8');
+    const written = new Set([...source.matchAll(/function (test_\w+)\(/g)].map(([, name]) => name.toLowerCase()));
+    const named = new Set(namesInTree(readFileSync(path.join(tests, file), 'utf8')).map((name) => name.toLowerCase()));
+    const odd = [
+      ...[...named].filter((name) => !written.has(name)).map((name) => `no test for ${name}`),
+      ...[...written].filter((name) => !named.has(name)).map((name) => `${name} is not in the spec`),
+    ];
+    report(`${file} and its tests`, odd.length === 0 ? 'passed' : 'failed', odd.join('; '));
+  }
+}
+
+/** One forge run; its JSON names every test. */
+function runForge() {
+  const started = Date.now();
+  const result = spawnSync(forge, ['test', '--json', ...process.argv.slice(2)], {
+    cwd: CONTRACTS,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` },
+  });
+  const json = result.stdout.split('\n').find((line) => line.startsWith('{'));
+  if (!json) {
+    report('forge', 'failed', `${result.stderr}${result.stdout}`.trim().slice(-4000));
+    return;
+  }
+  const invariants = [];
+  for (const [suite, { test_results: results }] of Object.entries(JSON.parse(json))) {
+    for (const [test, { status, reason, counterexample, kind }] of Object.entries(results)) {
+      const name = `${suite.split(':').at(-1)} ${test}`;
+      const outcome = status === 'Success' ? 'passed' : status === 'Skipped' ? 'skipped' : 'failed';
+      report(name, outcome, [reason, counterexample && JSON.stringify(counterexample)].filter(Boolean).join(' '));
+      if (kind.Invariant) invariants.push(`${test.replace('()', '')}: ${kind.Invariant.runs} runs, ${kind.Invariant.calls} calls, ${kind.Invariant.reverts} reverts`);
+    }
+  }
+  for (const line of invariants.toSorted()) console.log(line);
+  console.log(`forge took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+/** A tool of ours as one test. */
+function runTool(file, ...args) {
+  const result = spawnSync(process.execPath, [path.join(CONTRACTS, 'tools', file), ...args], { encoding: 'utf8' });
+  const skipped = /^SKIPPED .*?: (.*)$/m.exec(result.stdout);
+  if (skipped) report(`${file} ${args.join(' ')}`, 'skipped', skipped[1]);
+  else report(`${file} ${args.join(' ')}`, result.status === 0 ? 'passed' : 'failed', result.stderr.trim());
+}
+
+checkTrees();
+if (existsSync(forge)) runForge();
+else report('forge tests', 'skipped', 'there is no forge binary for this system (@foundry-rs/forge-linux-amd64)');
+runTool('gas.mjs', '--check');
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed > 0 ? 1 : 0);
