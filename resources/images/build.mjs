@@ -133,7 +133,8 @@ async function fetchPackages(image, folder) {
     cwd: debs,
     maxBuffer: 1 << 24,
   });
-  for (const deb of (await readdir(debs)).toSorted()) await run('dpkg-deb', ['-x', path.join(debs, deb), root]);
+  for (const deb of (await readdir(debs)).toSorted((a, b) => (a < b ? -1 : 1)))
+    await run('dpkg-deb', ['-x', path.join(debs, deb), root]);
   return root;
 }
 
@@ -196,11 +197,11 @@ async function guardFiles(root) {
   const compiled = `usr/lib/${path.relative(root, extensionsAt).replace(/^(usr\/)?lib(64)?\//, '')}`;
   const inImage = /lib64/.test(extensionsAt) ? 'usr/lib64/xtables' : compiled;
   for (const name of extensions) files.set(`${inImage}/${name}`, { file: path.join(extensionsAt, name), mode: 0o644 });
-  for (const [name, file] of await libraries(root, [
+  for (const [library, file] of await libraries(root, [
     ...programs,
-    ...extensions.map((name) => path.join(extensionsAt, name)),
+    ...extensions.map((extension) => path.join(extensionsAt, extension)),
   ])) {
-    files.set(name, { file: await realpath(file), mode: 0o755 });
+    files.set(library, { file: await realpath(file), mode: 0o755 });
   }
   for (const [name, text] of Object.entries(ACCOUNTS)) files.set(name, { text, mode: 0o644 });
   // xtables keeps its lock there; a tmpfs is mounted over it.
@@ -233,7 +234,7 @@ async function writeTar(files, out) {
   const common = { uid: 0, gid: 0, uname: 'root', gname: 'root', mtime: new Date(0) };
   const pack = tarPack();
   const written = pipeline(pack, createWriteStream(out));
-  for (const name of [...folders].toSorted())
+  for (const name of [...folders].toSorted((a, b) => (a < b ? -1 : 1)))
     pack.entry({ ...common, name, type: 'directory', mode: name === 'tmp' ? 0o1777 : 0o755 });
   for (const [name, entry] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (entry.folder) continue;

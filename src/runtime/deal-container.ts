@@ -3,7 +3,7 @@ import { AppError } from '../shared/errors.ts';
 import { type Bytes32, isBytes32 } from '../shared/ids.ts';
 import { delay } from '../shared/retry.ts';
 import { LABELS } from './create-options.ts';
-import { statusOf } from './docker-errors.ts';
+import { isEngineDown, statusOf } from './docker-errors.ts';
 import { abortable, abortableContainer } from './dockerode-gaps.ts';
 import type { ContainerState, ContainerUsage, DealContainer, LogChunk } from './engine.ts';
 import type { EngineLink } from './engine-link.ts';
@@ -211,13 +211,15 @@ export async function openDealContainer(
       }
       const lost = link.lost;
       const stop = AbortSignal.any([lost, ...(signal ? [signal] : [])]);
-      const stream = (await link.call(() => container().logs({ ...common, follow: true, abortSignal: stop }), {
-        signal,
-      })) as unknown as AsyncIterable<Uint8Array>;
       try {
-        yield* demultiplex(stream);
+        // The engine answers with the first output, however long that takes: only `stop` ends the wait.
+        const stream = await link.call(() => container().logs({ ...common, follow: true, abortSignal: stop }), {
+          signal,
+        });
+        yield* demultiplex(stream as AsyncIterable<Uint8Array>);
       } catch (thrown) {
-        if (!stop.aborted) throw thrown;
+        if (!stop.aborted && !isEngineDown(thrown) && !(thrown instanceof AppError && thrown.code === 'engine-down'))
+          throw thrown;
       }
     },
     async usage(): Promise<ContainerUsage> {

@@ -31,7 +31,7 @@ describe.skipIf(!hasEngine)('the Docker engine (needs a running Docker engine)',
     const checks = await it.engine.checks();
     expect(checks.find((check) => check.id === 'engine')?.state).toBe('ok');
     expect(checks.find((check) => check.id === 'guard-image')?.state).toBe('ok');
-    for (const check of checks) if (check.state !== 'ok') expect(check.fix?.text).toBeTruthy();
+    expect(checks.filter((check) => check.state !== 'ok' && check.fix === undefined)).toEqual([]);
   });
 
   test('a terminal: prompt, size, keys, exit code', async () => {

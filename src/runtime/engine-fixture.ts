@@ -49,6 +49,8 @@ export const planOf = (
   limits: { ...LIMITS, ...limits },
 });
 
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
 export interface TestEngine {
   engine: DockerEngine;
   installId: string;
@@ -70,7 +72,6 @@ export function openTestEngine(options: Partial<DockerEngineOptions> = {}): Test
     openDockerEngine({ installId, dataDir, clock: systemClock, log: silent, ...options });
   const opened = [open()];
   const label = `label=commonwatt.install=${installId}`;
-  const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
   return {
     engine: opened[0] as DockerEngine,
     installId,

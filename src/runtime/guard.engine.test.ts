@@ -32,6 +32,19 @@ const INSIDE = `
   dns.bind(53, '${RESOLVER}', () => http.listen(80, () => process.stdout.write('up')));
 `;
 
+const get = async (deal: DealContainer, url: string): Promise<string> => {
+  const { out, err } = await readAll(
+    await deal.exec({ command: sh(`timeout 3 wget -q -O - ${url} || echo closed`), tty: null }),
+  );
+  return out.trim() === '' ? err.trim() : out.trim();
+};
+const gatewayOf = (deal: DealContainer): string => {
+  const [raw] = JSON.parse(docker('inspect', `commonwatt-guard-${deal.dealId.slice(2)}`)) as {
+    NetworkSettings: { Networks: Record<string, { Gateway: string }> };
+  }[];
+  return Object.values(raw?.NetworkSettings.Networks ?? {})[0]?.Gateway ?? '';
+};
+
 describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
   let it: TestEngine;
   let server: Server;
@@ -50,19 +63,6 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
     await it.dispose();
   });
 
-  const get = async (deal: DealContainer, url: string): Promise<string> => {
-    const { out, err } = await readAll(
-      await deal.exec({ command: sh(`timeout 3 wget -q -O - ${url} || echo closed`), tty: null }),
-    );
-    return out.trim() === '' ? err.trim() : out.trim();
-  };
-  const gatewayOf = (deal: DealContainer): string => {
-    const [raw] = JSON.parse(docker('inspect', `commonwatt-guard-${deal.dealId.slice(2)}`)) as {
-      NetworkSettings: { Networks: Record<string, { Gateway: string }> };
-    }[];
-    return Object.values(raw?.NetworkSettings.Networks ?? {})[0]?.Gateway ?? '';
-  };
-
   test('this computer is closed to a rental at every address of it, and open without the guard', async () => {
     const deal = await it.engine.start(planOf({ internet: true }));
     const own = hostNetworksOf(networkInterfaces()).map((cidr) => cidr.split('/')[0] ?? '');
@@ -70,7 +70,7 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
     expect(addresses.length).toBeGreaterThan(1);
     for (const address of addresses) {
       const url = `http://${address}:${port}/`;
-      expect(await get(deal, url), address).toMatch(/closed$/);
+      expect([address, await get(deal, url)]).toEqual([address, 'closed']);
       // The same listener from a container in the engine's usual network: the check above can fail.
       const open = await new Promise<string>((resolve, reject) => {
         const child = spawn('docker', [
@@ -89,7 +89,7 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
         child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
         child.on('error', reject).on('close', () => resolve(text));
       });
-      expect(open, address).toBe('host reached');
+      expect([address, open]).toEqual([address, 'host reached']);
     }
     expect(await get(deal, 'http://169.254.169.254/latest/meta-data/')).toMatch(/closed$/);
     await deal.remove();
@@ -125,7 +125,9 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
       expect(await page.text()).toContain('It works');
       const guard = `commonwatt-guard-${deal.dealId.slice(2)}`;
       const address = docker('inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', guard).trim();
-      await expect(fetch(`http://${address}:9090/`, { signal: AbortSignal.timeout(1500) })).rejects.toThrow();
+      await expect(fetch(`http://${address}:9090/`, { signal: AbortSignal.timeout(1500) })).rejects.toBeInstanceOf(
+        Error,
+      );
       const bound = docker('port', guard).trim().split('\n');
       for (const line of bound) expect(line).toContain('-> 127.0.0.1:');
       await deal.remove();
