@@ -5,8 +5,6 @@ import { createApiClient, createLineCaller, type FrameLine, type LineCaller } fr
 import type { ApiClient } from './contract.ts';
 import { CLOSE_NOT_SIGNED_IN, RPC_PROTOCOL, TOKEN_PROTOCOL_PREFIX } from './wire.ts';
 
-export { createApiClient } from './client-link.ts';
-
 /** `refused`: the host does not know this caller, trying again will not help. `closed`: by `close()`, or for good. */
 export type ConnectionState = 'connecting' | 'open' | 'refused' | 'closed';
 
