@@ -39,10 +39,10 @@ export function openLine(options: {
   handler: PeerHandler;
 }): Line {
   const { dataDir, wallet, chainId, peers, clock, log, handler } = options;
-  const seedPath = path.join(dataDir, 'peer-key');
   const state: Rooms['line'] = new State<Rooms['line']['value']>({ link: null, state: 'starting', connections: 0 });
   const life = new AbortController();
-  const peerKey = loadPeerKey(seedPath).then(({ publicKey }) => toHex(publicKey));
+  const keyPair = loadPeerKey(path.join(dataDir, 'peer-key'));
+  const peerKey = keyPair.then(({ publicKey }) => toHex(publicKey));
 
   const keep = async () => {
     for (let attempt = 0; !life.signal.aborted; attempt += 1) {
@@ -51,7 +51,7 @@ export function openLine(options: {
         await wallet.status.until((status) => status.address !== null, life.signal);
         const binder = await createPeerBinder(wallet, { chainId, dir: path.join(dataDir, 'wallet'), clock });
         const link: PeerLink = await openPeerLink({
-          seedPath,
+          keyPair: await keyPair,
           role: 'provider',
           binder,
           bootstrap: peers.bootstrap === null ? null : [...peers.bootstrap],
