@@ -16,21 +16,21 @@ interface Race {
   timeoutMs: number;
   /** Limit of one try over TCP, greeting included. */
   greetingMs: number;
-  signal?: AbortSignal;
+  signal: AbortSignal;
   dht: DhtCarrier | null;
   overTcp: (endpoint: Endpoint, until: AbortSignal) => Promise<Candidate>;
   overDht: (dht: DhtCarrier, until: AbortSignal) => Promise<Candidate>;
 }
 
 /** These come from the peer itself, proven by its key: another way to it would end the same. */
-const FINAL = new Set(['peer-refused', 'wrong-network', 'locked', 'over-limit']);
+const FINAL = new Set(['peer-refused', 'wrong-network', 'locked', 'over-limit', 'cancelled']);
 
 /** All known ways at once; the first proven connection wins and the others are dropped unseen. */
 export async function raceToPeer(race: Race): Promise<PeerConnection> {
   const { to, dht, signal } = race;
   const over = new AbortController();
   const timeout = AbortSignal.timeout(race.timeoutMs);
-  const until = AbortSignal.any([over.signal, timeout, ...(signal ? [signal] : [])]);
+  const until = AbortSignal.any([over.signal, timeout, signal]);
   const tried: string[] = [];
   const known = new Set<string>();
   let won = false;
@@ -86,7 +86,7 @@ export async function raceToPeer(race: Race): Promise<PeerConnection> {
     if (won) return;
     won = true;
     over.abort();
-    result.reject(signal?.aborted ? new AppError('cancelled', 'Cancelled.') : unreachable(to, tried));
+    result.reject(signal.aborted ? new AppError('cancelled', 'Cancelled.') : unreachable(to, tried));
   });
   return result.promise;
 }

@@ -3,11 +3,14 @@ import type NoiseSecretStream from '@hyperswarm/secret-stream';
 import type { KeyPair } from '@hyperswarm/secret-stream';
 import type { RawStream } from 'streamx-like';
 import type { Hex } from '../shared/ids.ts';
+import { delay } from '../shared/retry.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { decodeEndpointRecord, encodeEndpointRecord } from './endpoint-record.ts';
 import type { Endpoint } from './tcp-carrier.ts';
 
 const REPUBLISH_MS = 30 * 60 * 1000;
+/** How long saying good-bye to the DHT may take; its nodes may be gone already. */
+const LEAVE_MS = 1_000;
 const RETRY_MS = 15_000;
 
 export interface DhtCarrier {
@@ -121,7 +124,8 @@ export function openDht(options: DhtOptions): DhtCarrier {
       clearInterval(republish);
       if (retry) clearTimeout(retry);
       whenReady.reject(new Error('closed'));
-      await dht.destroy();
+      await Promise.race([dht.destroy(), delay(LEAVE_MS)]);
+      await dht.destroy({ force: true });
     },
   };
 }

@@ -1,6 +1,5 @@
 import { AppError, toAppError } from '../shared/errors.ts';
 import type { Control, Hello } from './frames.ts';
-import { knownCode } from './frames.ts';
 import type { PeerIdentity } from './peer-link.ts';
 import type { Wire } from './wire.ts';
 
@@ -94,7 +93,7 @@ function greet<T>(wire: Wire, { hello, check, signal }: GreetOptions, welcomed: 
       reject(
         farewell === null
           ? new AppError('peer-unreachable', `The connection ended before the greeting was over: ${reason}.`)
-          : new AppError(knownCode(farewell.code), `The other machine refused: ${farewell.reason}`),
+          : refusal(farewell),
       );
     });
     hello()
@@ -106,6 +105,15 @@ function greet<T>(wire: Wire, { hello, check, signal }: GreetOptions, welcomed: 
       .catch(giveUp);
   });
 }
+
+/** Only these codes mean the same on our side: a wallet locked over there is not ours. */
+const SHARED_CODES = ['busy', 'wrong-network', 'peer-refused'] as const;
+
+const refusal = ({ code, reason }: { code: string; reason: string }): AppError =>
+  new AppError(
+    SHARED_CODES.find((shared) => shared === code) ?? 'peer-refused',
+    `The other machine refused: ${reason}`,
+  );
 
 /** Between the greeting and the connection that takes over in the same turn. */
 const silent = { control: () => undefined, data: () => undefined, credit: () => undefined, pong: () => undefined };

@@ -31,6 +31,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly destroying: boolean;
     /** Present in every release so far, though streamx does not document it. */
     readonly _writableState?: { buffered: number };
+    /** Length that the message now coming in has announced. */
+    readonly _len: number;
     end(): void;
     destroy(error?: Error): void;
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { KeyPair } from '@hyperswarm/secret-stream';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Hex } from '../shared/ids.ts';
 import { systemClock } from '../shared/time.ts';
 import { toHex } from './bytes.ts';
@@ -15,6 +15,9 @@ import type { PeerConnection, PeerLink, PeerStream } from './peer-link.ts';
 import { connectTcp } from './tcp-carrier.ts';
 import { addressOf, fakeBinder, keyPairOf, refuseAll, testLink, walletOf } from './test-link.ts';
 import { openWire, type Wire } from './wire.ts';
+
+// Generous: the machine may be busy with other suites.
+vi.setConfig({ testTimeout: 30_000 });
 
 let bob: PeerLink;
 let arrived: PromiseWithResolvers<PeerConnection>;

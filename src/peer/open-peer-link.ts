@@ -24,7 +24,7 @@ export interface PeerLinkOptions {
   keyPair?: KeyPair;
   role: PeerIdentity['role'];
   binder: PeerBinder;
-  /** Public nodes of the DHT; null runs without it. */
+  /** Public nodes of the DHT; null or none runs without it. */
   bootstrap: readonly Endpoint[] | null;
   /** Peer keys of relays for those whom no hole punching helps. */
   relays: readonly Hex[];
@@ -51,6 +51,7 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
   const gate = createGate(() => clock.monotonicMs());
   const connections = new Map<PeerConnection, { unread: number }>();
   let unread = 0;
+  const shutdown = new AbortController();
   let closing = false;
 
   function establish(
@@ -100,7 +101,7 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
       known?.();
       return;
     }
-    const signal = AbortSignal.timeout(timing.greetingMs);
+    const signal = AbortSignal.any([AbortSignal.timeout(timing.greetingMs), shutdown.signal]);
     try {
       dht?.adopt(stream);
       await openWire(stream, { farewellMs: timing.farewellMs, signal }, (wire) => {
@@ -136,7 +137,7 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
       ? null
       : await listenTcp(options.tcp, keyPair, (stream, host) => void accept(stream, 'tcp', host));
   const dht: DhtCarrier | null =
-    options.bootstrap === null
+    options.bootstrap === null || options.bootstrap.length === 0
       ? null
       : openDht({
           bootstrap: options.bootstrap,
@@ -189,7 +190,7 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
         to,
         timeoutMs: timing.connectMs,
         greetingMs: timing.greetingMs,
-        ...(signal === undefined ? {} : { signal }),
+        signal: AbortSignal.any([shutdown.signal, ...(signal ? [signal] : [])]),
         dht,
         overTcp: async (endpoint, until) => greeting(await connectTcp(endpoint, keyPair, until), 'tcp', until),
         overDht: (carrier, until) => greeting(carrier.connect(to.peerKey), 'dht', until),
@@ -198,6 +199,7 @@ export async function openPeerLink(options: PeerLinkOptions): Promise<PeerLink> 
     async close() {
       if (closing) return;
       closing = true;
+      shutdown.abort();
       tcp?.close();
       const closed = [...connections.keys()].map((connection) => {
         connection.close('shutting down');

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../shared/errors.ts';
 import { LIMITS } from './limits.ts';
 import type { PeerAddress, PeerConnection, PeerHandler, PeerLink, PeerStream } from './peer-link.ts';
 import { type PracticeDht, startPracticeDht } from './practice-dht.ts';
 import { addressOf, fakeBinder, keyPairOf, readAll, refuseAll, testLink, walletOf, WINDOW } from './test-link.ts';
+
+// Generous: the machine may be busy with other suites.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** Handlers of the answering side that a test exchanges. */
 let current: Partial<PeerHandler> = {};

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import NoiseSecretStream, { type KeyPair } from '@hyperswarm/secret-stream';
+import { AppError } from '../shared/errors.ts';
 import { LIMITS } from './limits.ts';
 import { plainReason } from './wire.ts';
 
@@ -15,7 +16,7 @@ export interface TcpCarrier {
   close(): void;
 }
 
-/** Listens; strangers past the limits are dropped before they cost anything. */
+/** Listens. @throws AppError `conflict` when the port is taken. */
 export async function listenTcp(
   at: Endpoint,
   keyPair: KeyPair,
@@ -27,11 +28,19 @@ export async function listenTcp(
   });
   server.maxConnections = LIMITS.connections;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at.port, at.host, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    // Stays on: failing to accept one connection later must not end the host.
+    server.on('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE' || error.code === 'EACCES'
+          ? new AppError('conflict', `Port ${at.port} on ${at.host} is not free.`, {
+              field: 'tcp.port',
+              next: 'Choose another port, or 0 for any free one.',
+              cause: error,
+            })
+          : error,
+      ),
+    );
+    server.listen(at.port, at.host, resolve);
   });
   const { port } = server.address() as net.AddressInfo;
   return {

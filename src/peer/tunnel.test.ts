@@ -2,10 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { PeerConnection, PeerLink } from './peer-link.ts';
 import { addressOf, refuseAll, testLink } from './test-link.ts';
 import { type Forward, forwardPort, pipeToTcp } from './tunnel.ts';
+
+// Generous: the machine may be busy with other suites.
+vi.setConfig({ testTimeout: 30_000 });
 
 let renter: PeerLink;
 let provider: PeerLink;

@@ -51,7 +51,8 @@ export async function forwardPort({ listenHost, listenPort, open, signal, onErro
   });
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // Stays on: failing to accept one connection later must not end the host.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       reject(
         error.code === 'EADDRINUSE' || error.code === 'EACCES'
           ? new AppError('conflict', `Port ${listenPort} on ${listenHost} is not free.`, {

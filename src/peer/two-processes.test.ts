@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import HyperDHT from 'hyperdht';
 import type { Hex } from '../shared/ids.ts';
 import { type DhtCarrier, openDht } from './dht-carrier.ts';
@@ -11,6 +11,9 @@ import type { PeerLink } from './peer-link.ts';
 import { loadPeerKey } from './peer-key.ts';
 import { startPracticeDht } from './practice-dht.ts';
 import { keyPairOf, readAll, refuseAll, testLink } from './test-link.ts';
+
+// Generous: the machine may be busy with other suites.
+vi.setConfig({ testTimeout: 30_000 });
 
 interface Answering {
   peerKey: Hex;

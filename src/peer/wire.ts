@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type NoiseSecretStream from '@hyperswarm/secret-stream';
 import type { Encoding } from 'compact-encoding';
 import codecs from 'compact-encoding';
@@ -100,9 +101,10 @@ export async function openWire<T>(
   stream.on('error', (error: Error) => {
     failure ??= error;
   });
-  // A connection through the DHT has no carrier until its keys are exchanged; the DHT bounds that exchange itself.
-  const guardedEarly = stream.rawStream !== null;
-  if (guardedEarly) guardFrames(stream);
+  // Through the DHT keys are exchanged in bounded packets before there is a carrier; and to listen to that carrier before
+  // the encrypting stream does would make it flow into nothing.
+  const overTcp = stream.rawStream instanceof Socket;
+  if (overTcp) guardFrames(stream);
   const abort = () => stream.destroy(new Error('gave up'));
   if (options.signal.aborted) abort();
   options.signal.addEventListener('abort', abort, { once: true });
@@ -110,7 +112,7 @@ export async function openWire<T>(
   if (!opened || stream.remotePublicKey === null) {
     throw failure ?? new Error('the connection ended before keys were exchanged');
   }
-  if (!guardedEarly) guardFrames(stream);
+  if (!overTcp) guardFrames(stream);
   const remoteKey = toHex(stream.remotePublicKey);
   if (options.expectKey !== undefined && remoteKey !== options.expectKey) {
     stream.destroy(new Error('another peer'));
@@ -286,30 +288,10 @@ export function plainReason(error: unknown): string {
  * connection when one announces more than we ever send.
  */
 function guardFrames(stream: NoiseSecretStream): void {
-  let header = 0;
-  let length = 0;
-  let left = 0;
-  stream.rawStream?.on('data', (chunk: Uint8Array) => {
-    let offset = 0;
-    while (offset < chunk.byteLength) {
-      if (header < 3) {
-        length += (chunk[offset] ?? 0) * 256 ** header;
-        header += 1;
-        offset += 1;
-        if (header < 3) continue;
-        if (length > LIMITS.frameBytes) {
-          stream.destroy(new Error('announced a message that is too large'));
-          return;
-        }
-        left = length;
-      }
-      const taken = Math.min(left, chunk.byteLength - offset);
-      left -= taken;
-      offset += taken;
-      if (left === 0) {
-        header = 0;
-        length = 0;
-      }
-    }
-  });
+  const check = () => {
+    // oxlint-disable-next-line no-underscore-dangle -- the only place where the announced length is kept
+    if (stream._len > LIMITS.frameBytes) stream.destroy(new Error('announced a message that is too large'));
+  };
+  // After the stream itself has looked at the bytes, in whichever order the two of us listen.
+  stream.rawStream?.on('data', () => queueMicrotask(check));
 }
