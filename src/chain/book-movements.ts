@@ -1,3 +1,4 @@
+import { assertNever } from '../shared/errors.ts';
 import type { Address } from '../shared/ids.ts';
 import type { Ledger, Movement, MovementKind } from '../store/ledger.ts';
 import type { ChainEvent } from './events.ts';
@@ -18,14 +19,21 @@ export function movementsOf(chainId: number, event: ChainEvent, account: Address
       return event.account === account ? move('deposit', event.amount, event.token, null) : [];
     case 'VaultWithdrawn':
       return event.account === account ? move('withdraw', -event.amount, event.token, null) : [];
-    default:
-      return [];
     case 'LeaseOpened':
       return event.renter === account ? move('lock', -event.deposit, event.terms.token, event.leaseId) : [];
     case 'LeaseExtended':
     case 'LeaseDrawn':
     case 'LeaseClosed':
       return leaseMovements(event, account, move);
+    case 'LeaseTerminated':
+    case 'LeaseRaised':
+    case 'OfferRegistered':
+    case 'OfferChanged':
+    case 'OfferStatusChanged':
+    case 'VaultAuthorized':
+      return [];
+    default:
+      return assertNever(event);
   }
 }
 

@@ -17,8 +17,9 @@ const TERMS_TYPE =
 
 export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(abiCoder.encode([TERMS_TYPE], [terms])) as Bytes32;
 
+/** The provider's address, then the first 12 bytes of the hash of provider and salt: an id says whose it is. */
 export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
-  keccak256(abiCoder.encode(['address', 'bytes32'], [provider, salt])) as Bytes32;
+  `${provider}${keccak256(abiCoder.encode(['address', 'bytes32'], [provider, salt])).slice(2, 26)}` as Bytes32;
 
 /** Features travel as one text, separated by blanks. @throws AppError bad-input for a feature with a blank in it. */
 function featuresText(features: readonly string[]): string {

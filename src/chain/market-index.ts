@@ -165,37 +165,37 @@ function complete(
       const { renter, provider, token } = decoded.terms;
       return { ...decoded, openedAt: place.at, renter, provider, token, ...place };
     }
-    default: {
+    case 'LeaseExtended':
+    case 'LeaseDrawn':
+    case 'LeaseTerminated':
+    case 'LeaseRaised':
+    case 'LeaseClosed': {
       const lease = known.lease(decoded.leaseId);
-      if (!lease) return null;
-      const { renter, provider, token } = lease.terms;
-      const sides = { renter, provider, token };
-      switch (decoded.kind) {
-        case 'LeaseExtended':
-          return { ...decoded, deposit: lease.deposit + decoded.added, ...sides, ...place };
-        case 'LeaseDrawn':
-          return {
-            ...decoded,
-            paid: lease.paid + decoded.paidNow,
-            fee: lease.fee + decoded.feeNow,
-            ...sides,
-            ...place,
-          };
-        case 'LeaseClosed':
-          return {
-            ...decoded,
-            paidNow: decoded.paid - lease.paid,
-            feeNow: decoded.fee - lease.fee,
-            ...sides,
-            ...place,
-          };
-        case 'LeaseTerminated':
-        case 'LeaseRaised':
-          return { ...decoded, ...sides, ...place };
-        default:
-          return assertNever(decoded);
-      }
+      return lease && completeLease(decoded, place, lease);
     }
+    default:
+      return assertNever(decoded);
+  }
+}
+
+function completeLease(
+  decoded: Extract<DecodedLog, { kind: Exclude<LeaseEvent['kind'], 'LeaseOpened'> }>,
+  place: EventPlace,
+  { terms: { renter, provider, token }, ...before }: IndexedLease,
+): LeaseEvent {
+  const rest = { renter, provider, token, ...place };
+  switch (decoded.kind) {
+    case 'LeaseExtended':
+      return { ...decoded, deposit: before.deposit + decoded.added, ...rest };
+    case 'LeaseDrawn':
+      return { ...decoded, paid: before.paid + decoded.paidNow, fee: before.fee + decoded.feeNow, ...rest };
+    case 'LeaseClosed':
+      return { ...decoded, paidNow: decoded.paid - before.paid, feeNow: decoded.fee - before.fee, ...rest };
+    case 'LeaseTerminated':
+    case 'LeaseRaised':
+      return { ...decoded, ...rest };
+    default:
+      return assertNever(decoded);
   }
 }
 

@@ -38,8 +38,8 @@ export function offerFinder(
   db: SqliteDatabase,
   tokens: readonly Token[],
 ): (search: OfferSearch, now: number) => OfferPage {
-  const statements = new Map<string, Statement<unknown[], unknown>>();
-  const prepared = (sql: string): Statement<unknown[], unknown> => {
+  const statements = new Map<string, Statement<unknown[]>>();
+  const prepared = (sql: string): Statement<unknown[]> => {
     let statement = statements.get(sql);
     if (!statement) {
       if (statements.size > 200) statements.clear();
@@ -69,7 +69,7 @@ export function offerFinder(
     const paged = page.sql === '' ? all : `${all} AND ${page.sql}`;
     if (hits && hits.length <= COUNTED) {
       // CROSS JOIN keeps the planner from walking a whole index for a handful of hits.
-      const source = 'FROM json_each(?) AS hit CROSS JOIN offers ON offers.id = hit.value';
+      const source = 'FROM (SELECT value FROM json_each(?)) AS hit CROSS JOIN offers ON offers.id = hit.value';
       const list = JSON.stringify(hits);
       rows = prepared(`SELECT ${columns} ${source} WHERE ${paged} ${order} LIMIT ?`).all(
         list,
@@ -81,7 +81,7 @@ export function offerFinder(
     } else {
       const inText = hits ? ' AND id IN (SELECT rowid FROM offer_words WHERE offer_words MATCH ?)' : '';
       const textValues = hits ? [text] : [];
-      if (models && models.length <= MOST_WALKS && search.sort === 'price') {
+      if (models && models.length > 0 && models.length <= MOST_WALKS && search.sort === 'price') {
         const one = `SELECT * FROM (SELECT ${columns} FROM offers INDEXED BY offers_by_model_price WHERE gpu_model = ? AND ${[
           ...where.sql,
           ...(page.sql === '' ? [] : [page.sql]),
@@ -111,7 +111,7 @@ export function offerFinder(
   };
 }
 
-type Prepared = (sql: string) => Statement<unknown[], unknown>;
+type Prepared = (sql: string) => Statement<unknown[]>;
 
 const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ');
 
