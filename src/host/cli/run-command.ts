@@ -55,7 +55,8 @@ export async function runCommand(
     const { code, message, next } = error;
     if (json) terminal.stdout.write(`${JSON.stringify({ error })}\n`);
     else terminal.stderr.write(`commonwatt: ${message}\n${next === undefined ? '' : `${next}\n`}`);
-    if (code === 'internal' && thrown instanceof Error) terminal.stderr.write(`${thrown.stack ?? ''}\n`);
+    // The host keeps its own failures in its log; what broke here is written down nowhere else.
+    if (thrown instanceof Error && !(thrown instanceof AppError)) terminal.stderr.write(`${thrown.stack ?? ''}\n`);
     return ERROR_CODES[code].exit;
   } finally {
     for (const connection of connections) connection.close();
