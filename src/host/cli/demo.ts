@@ -26,6 +26,8 @@ const WEB_PORT = 8080;
 /** The practice image's own web server. */
 const WEB_SERVER = ['httpd', '-f', '-p', `${WEB_PORT}`, '-h', '/www'];
 const RENTED_SECONDS = 600;
+/** Long enough that there is something to pay. */
+const WORKED_SECONDS = 5;
 
 /**
  * The whole first rental, for real: two hosts with wallets, data directories and processes of their own on a fresh
@@ -69,6 +71,7 @@ export async function demoRental(command: readonly string[], say: (line: string)
     say('5/7 Typing into the terminal and opening a port.');
     const terminalEcho = await echoes(renter.client, rentalId);
     const tunnelOk = await answers(renter.client, rentalId);
+    await untilRental(renter.client, rentalId, (rental) => rental.servedSeconds >= WORKED_SECONDS);
 
     say('6/7 Ending the rental.');
     await renter.client.rentals.terminate({ rentalId, commandId: crypto.randomUUID() });

@@ -70,7 +70,8 @@ describe('sessions', () => {
       { type: 'data', seq: 2, stream: 2, base64: 'IQ==' },
       { type: 'exit', exitCode: 7, reason: '' },
     ]);
-    expect(() => sessions.ack('one', 1)).toThrow('This terminal has ended.');
+    sessions.ack('one', 2);
+    await expect(sessions.input('one', '', false)).rejects.toThrow('This terminal has ended.');
   });
 
   test('a reader that goes away hangs up', async () => {

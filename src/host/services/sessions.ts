@@ -74,8 +74,9 @@ export class Sessions {
     }
   }
 
+  /** The last acks of a stream that has just ended come too late, and that is all right. */
   ack(sessionId: string, seq: number): void {
-    this.#get(sessionId).gate.ack(seq);
+    this.#sessions.get(sessionId)?.gate.ack(seq);
   }
 
   async input(sessionId: string, base64: string, end: boolean): Promise<void> {
