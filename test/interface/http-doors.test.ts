@@ -206,6 +206,14 @@ describe('REST', () => {
     expect(JSON.parse(bad.text)).toMatchObject({ code: 'bad-input', field: 'limit' });
   });
 
+  test('a stream is server-sent events, and its path is no id', async () => {
+    const leave = new AbortController();
+    const response = await fetch(`${url}/api/rentals/stream`, { headers: bearer, signal: leave.signal });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(await response.text()).toContain('event: message\ndata: []');
+    leave.abort();
+  });
+
   test('broken and oversized bodies are answered', async () => {
     expect(codeOf(await post('{"password":'))).toBe('bad-input');
     expect(codeOf(await post(''))).toBe('bad-input');

@@ -75,6 +75,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       throw new AppError('not-found', `There is nothing at ${pathname.slice(0, 200)}.`);
     }
     if (options.uiDir !== undefined && (await serveStatic(options.uiDir, request, response))) return undefined;
+    if (pathname === '/') {
+      throw new AppError('not-found', 'The window is not built here.', {
+        next: 'Run `npm run build`, or use /api and the command line.',
+      });
+    }
     throw new AppError('not-found', `There is nothing at ${pathname.slice(0, 200)}.`);
   };
 
