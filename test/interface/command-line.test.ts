@@ -94,6 +94,33 @@ describe('a running host', () => {
     expect(ended.stdout).toBe('Ended. Billed 0.005833 CWD.\n');
   });
 
+  // util-linux's `script` gives the program a real terminal.
+  const hasScript = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
+  test.skipIf(!hasScript)(
+    'ssh in a real terminal: keys go through raw, nothing is echoed twice (needs script)',
+    async () => {
+      const rented = await run([
+        'rent',
+        `0x${'1'.padStart(64, '0')}`,
+        '--image',
+        'busybox',
+        '--for',
+        '10m',
+        '--no-wait',
+      ]);
+      const command = `'${process.execPath}' '${program}' ssh ${rented.stdout.trim()} --data-dir '${dataDir}'`;
+      const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: 'pipe' });
+      started.push(child);
+      let screen = '';
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        screen += chunk;
+        if (screen === '$ ') child.stdin.write('hello exit\r');
+      });
+      const code = await new Promise((resolve) => child.on('close', resolve));
+      expect([code, screen]).toEqual([0, '$ hello exit\r']);
+    },
+  );
+
   test('sharing with a price in words', async () => {
     const made = await run(['offer', 'register', '--price', '0.35', '--token', 'CWD', '--per', 'hour', '--json']);
     expect(made.code).toBe(0);
