@@ -1,7 +1,6 @@
 import HyperDHT from 'hyperdht';
 import type NoiseSecretStream from '@hyperswarm/secret-stream';
-import type { KeyPair } from '@hyperswarm/secret-stream';
-import type { RawStream } from 'streamx-like';
+import type { KeyPair, RawStream } from '@hyperswarm/secret-stream';
 import type { Hex } from '../shared/ids.ts';
 import { delay } from '../shared/retry.ts';
 import { fromHex, toHex } from './bytes.ts';

@@ -1,20 +1,15 @@
 // The parts of the Holepunch packages that this room uses; none of them ships types.
 
-declare module 'streamx-like' {
+declare module '@hyperswarm/secret-stream' {
   import type { EventEmitter } from 'node:events';
+  import type { Socket } from 'node:net';
 
-  /** What streamx duplexes and node sockets have in common here. */
+  /** What the carriers below have in common: a node socket or a UDX stream. */
   export interface RawStream extends EventEmitter {
     remoteHost?: string | null;
     remotePort?: number | undefined;
     destroy(error?: Error): void;
   }
-}
-
-declare module '@hyperswarm/secret-stream' {
-  import type { EventEmitter } from 'node:events';
-  import type { Socket } from 'node:net';
-  import type { RawStream } from 'streamx-like';
 
   export interface KeyPair {
     publicKey: Uint8Array;
@@ -99,8 +94,7 @@ declare module 'hypercore-crypto' {
 declare module 'hyperdht' {
   import type { EventEmitter } from 'node:events';
   import type NoiseSecretStream from '@hyperswarm/secret-stream';
-  import type { KeyPair } from '@hyperswarm/secret-stream';
-  import type { RawStream } from 'streamx-like';
+  import type { KeyPair, RawStream } from '@hyperswarm/secret-stream';
 
   export interface DhtServer extends EventEmitter {
     listen(keyPair: KeyPair): Promise<unknown>;

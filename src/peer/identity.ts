@@ -19,17 +19,19 @@ const ownership = (wallet: Address, chainId: number): Uint8Array =>
 /** Makes our hello; the wallet is asked once per role and validity, not once per connection. */
 export function createCredentials(keyPair: KeyPair, binder: PeerBinder, clock: Clock) {
   const peerKey = toHex(keyPair.publicKey);
-  const signed = new Map<PeerIdentity['role'], { notAfter: number; signature: Promise<Hex> }>();
+  const signed = new Map<string, { notAfter: number; signature: Promise<Hex> }>();
 
   return async (role: PeerIdentity['role'], purpose: Hello['purpose']): Promise<Hello> => {
-    let binding = signed.get(role);
+    // A host may change its wallet under a running line.
+    const whose = `${binder.wallet} ${role}`;
+    let binding = signed.get(whose);
     if (binding === undefined || binding.notAfter < clock.now() + RENEW_SECONDS) {
-      const notAfter = clock.now() + VALID_SECONDS;
+      const notAfter = binder.validUntil?.(peerKey, role) ?? clock.now() + VALID_SECONDS;
       const signature = binder.sign(peerKey, role, notAfter);
       binding = { notAfter, signature };
-      signed.set(role, binding);
+      signed.set(whose, binding);
       signature.catch(() => {
-        if (signed.get(role)?.signature === signature) signed.delete(role);
+        if (signed.get(whose)?.signature === signature) signed.delete(whose);
       });
     }
     return {

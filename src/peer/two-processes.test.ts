@@ -94,6 +94,25 @@ test('TCP endpoints are published in the DHT under the peer key, and a forged re
   expect(await reader.endpointsOf(provider.peerKey)).toEqual(provider.endpoints);
 }, 30_000);
 
+test('all ways are tried at once, the other side sees one connection, and a dead endpoint does no harm', async () => {
+  const dht = await startPracticeDht({ host: '127.0.0.1' });
+  open.push(() => dht.close());
+  let arrivals = 0;
+  const provider = await link(
+    'provider',
+    { onConnection: () => (arrivals += 1), onRequest: (_, __, body) => Promise.resolve(body) },
+    { bootstrap: dht.bootstrap },
+  );
+  const renter = await link('renter', refuseAll, { bootstrap: dht.bootstrap, tcp: null });
+  await Promise.all([provider.whenDhtReady, renter.whenDhtReady]);
+  const both = await renter.connect({ peerKey: provider.peerKey, endpoints: provider.endpoints });
+  expect(await both.request('echo', 1)).toBe(1);
+  expect(arrivals).toBe(1);
+  const dead = await renter.connect({ peerKey: provider.peerKey, endpoints: [{ host: '127.0.0.1', port: 9 }] });
+  expect(await dead.request('echo', 2)).toBe(2);
+  expect(arrivals).toBe(2);
+});
+
 test('a frozen peer is noticed, and everything on its line ends', async () => {
   const other = run({ run: 'answer', name: 'provider', bootstrap: null, relays: [], tcp: true });
   const to = await other.next<Answering>();
