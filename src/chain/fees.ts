@@ -41,7 +41,6 @@ export async function suggestFees(rpc: Rpc, cap: bigint): Promise<Fees> {
 
 /** Fees that every node takes for a replacement: 12.5 % more than before at least. Null when that is above the cap. */
 export function raiseFees(before: Fees, now: Fees, cap: bigint): Fees | null {
-  const bumped = (value: bigint) => value + value / 8n + 1n;
   const maxFeePerGas = larger(bumped(before.maxFeePerGas), now.maxFeePerGas);
   const maxPriorityFeePerGas = larger(bumped(before.maxPriorityFeePerGas), now.maxPriorityFeePerGas);
   return maxFeePerGas > cap
@@ -49,5 +48,6 @@ export function raiseFees(before: Fees, now: Fees, cap: bigint): Fees | null {
     : { maxFeePerGas, maxPriorityFeePerGas: smaller(maxPriorityFeePerGas, maxFeePerGas) };
 }
 
+const bumped = (value: bigint) => value + value / 8n + 1n;
 const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
 const larger = (a: bigint, b: bigint) => (a > b ? a : b);

@@ -64,6 +64,7 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
   const worker = new Worker(sibling(import.meta.url, 'indexer-worker'), {
     workerData: { profile: structuredClone(profile), indexPath } satisfies IndexerWorkerData,
   });
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
   const tell = (message: ToIndexer) => worker.postMessage(message);
   const ended = new Promise<void>((resolve) => {
     worker.once('exit', () => resolve());

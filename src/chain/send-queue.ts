@@ -11,8 +11,8 @@ import type { NetworkProfile } from './profile.ts';
 import { receiptsOf } from './receipts.ts';
 import type { NodeReceipt } from './receipts.ts';
 import { explainRefusal } from './revert-reasons.ts';
-import { RpcError, toBigQuantity, toHexQuantity, toQuantity } from './rpc.ts';
-import type { Rpc } from './rpc.ts';
+import { toBigQuantity, toHexQuantity, toQuantity } from './rpc.ts';
+import type { Rpc, RpcError } from './rpc.ts';
 import { readTransaction } from './raw-transaction.ts';
 
 export interface SendQueueParts {

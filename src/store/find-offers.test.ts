@@ -65,8 +65,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const visible = (test: (offer: (typeof offers)[number]) => boolean) =>
-  offers.filter((offer) => offer.status === 'active' && offer.endsBy > NOW && test(offer));
+const visible = (fits: (offer: (typeof offers)[number]) => boolean) =>
+  offers.filter((offer) => offer.status === 'active' && offer.endsBy > NOW && fits(offer));
 
 /** Every page of a search, one after the other. */
 function all(change: Partial<OfferSearch>): IndexedOffer[] {

@@ -38,8 +38,8 @@ export function offerFinder(
   db: SqliteDatabase,
   tokens: readonly Token[],
 ): (search: OfferSearch, now: number) => OfferPage {
-  const statements = new Map<string, Statement<unknown[]>>();
-  const prepared = (sql: string): Statement<unknown[]> => {
+  const statements = new Map<string, Statement>();
+  const prepared = (sql: string): Statement => {
     let statement = statements.get(sql);
     if (!statement) {
       if (statements.size > 200) statements.clear();
@@ -111,7 +111,7 @@ export function offerFinder(
   };
 }
 
-type Prepared = (sql: string) => Statement<unknown[]>;
+type Prepared = (sql: string) => Statement;
 
 const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ');
 
@@ -147,8 +147,8 @@ function nameCache(db: SqliteDatabase): () => Names | null {
       allGpus.length > MOST_NAMES || allRegions.length > MOST_NAMES
         ? null
         : {
-            gpus: allGpus.map((row) => ({ ...row, words: wordsOf(`${row.type} ${row.model}`) })),
-            regions: allRegions.map((row) => ({ ...row, words: wordsOf(row.region) })),
+            gpus: allGpus.map(({ type, model }) => ({ type, model, words: wordsOf(`${type} ${model}`) })),
+            regions: allRegions.map(({ region }) => ({ region, words: wordsOf(region) })),
           };
     return names;
   };
@@ -174,7 +174,7 @@ function conditions(
   if (query.provider !== null) add('provider = ?', query.provider);
   if (query.token !== null) add('token = ?', tokenAddress(query.token, tokens));
 
-  const left: string[] = [...query.features.flatMap(wordsOf)];
+  const left: string[] = query.features.flatMap(wordsOf);
   let models: string[] | null = null;
   const limitTo = (found: readonly string[]) => {
     const before: readonly string[] | null = models;

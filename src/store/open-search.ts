@@ -55,6 +55,7 @@ export function openSearch(indexPath: string, tokens: readonly Token[]): OfferFi
         const id = nextId;
         nextId += 1;
         waiting.set(id, { resolve, reject });
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
         worker.postMessage({ id, search, now } satisfies SearchRequest);
       }),
     async close() {

@@ -67,13 +67,11 @@ export async function startAnvil(options: {
   loadState?: string;
 }): Promise<AnvilProcess> {
   const port = await freePort();
-  const args = [
-    ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainId)],
-    ...['--no-cors', '--no-mining', '--prune-history', '--order', 'fifo', '--gas-limit', '1000000000'],
-    // A clock that starts in the past: we tell each block's time, in a replay the times of long ago.
-    ...['--accounts', '0', '--quiet', '--timestamp', '1700000000'],
-    ...(options.loadState === undefined ? [] : ['--load-state', options.loadState]),
-  ];
+  // Its clock starts in the past: we tell each block's time, in a replay the times of long ago.
+  const flags = `--host 127.0.0.1 --port ${port} --chain-id ${options.chainId} --no-cors --no-mining --prune-history
+    --order fifo --gas-limit 1000000000 --accounts 0 --quiet --timestamp 1700000000`;
+  const args = flags.split(/\s+/);
+  if (options.loadState !== undefined) args.push('--load-state', options.loadState);
   const child =
     process.platform === 'win32'
       ? spawn(options.binary, args, { stdio: ['pipe', 'ignore', 'pipe'] })
