@@ -2,11 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../shared/log.ts';
 import { MIB } from '../shared/units.ts';
 import { openGpus } from './gpus.ts';
 import type { Gpus, GpusOptions } from './gpus.ts';
+
+// Starting a process is slow where many tests share two cores.
+vi.setConfig({ testTimeout: 30_000 });
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const missing = [{ command: '/nonexistent/tool' }];

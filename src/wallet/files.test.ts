@@ -2,9 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readPrivateFile, sweepLeftovers, writePrivateFile } from './files.ts';
 import { PASSWORD, openTestWallet, temporaryFolder } from './testing.ts';
+
+// A thread that loads its own copy of the libraries is slow where many tests share two cores.
+vi.setConfig({ testTimeout: 30_000 });
 
 const killedBetweenWriteAndRename = async (file: string, text: string) => {
   const script = `

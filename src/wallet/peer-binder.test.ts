@@ -1,8 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createPeerBinder } from './peer-binder.ts';
 import { CHAIN_ID, PASSWORD, openTestWallet, temporaryFolder } from './testing.ts';
+
+// A thread that loads its own copy of the libraries is slow where many tests share two cores.
+vi.setConfig({ testTimeout: 30_000 });
 
 const PEER_KEY = `0x${'ab'.repeat(32)}` as const;
 const clock = { now: () => 1_800_000_000, monotonicMs: () => 0 };

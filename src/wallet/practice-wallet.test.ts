@@ -1,10 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../shared/log.ts';
 import { systemClock } from '../shared/time.ts';
 import { openPracticeWallet } from './practice-wallet.ts';
 import { CHAIN_ID, PASSWORD, openTestWallet, temporaryFolder } from './testing.ts';
+
+// A thread that loads its own copy of the libraries is slow where many tests share two cores.
+vi.setConfig({ testTimeout: 30_000 });
 
 const open = async (dir: string) => {
   const wallet = await openPracticeWallet({ dir, chainId: CHAIN_ID, clock: systemClock, log: silentLog });
