@@ -63,7 +63,9 @@ export function FirstRun() {
           Skip
         </Button>
         {step < steps - 1 ? (
-          <Button onClick={() => setStep(step + 1)}>Next</Button>
+          <Button data-autofocus onClick={() => setStep(step + 1)}>
+            Next
+          </Button>
         ) : (
           <>
             <Button variant="default" onClick={() => leave('market')}>

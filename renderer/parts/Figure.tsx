@@ -11,10 +11,16 @@ export function Figure({ label, children, note }: { label: string; children: Rea
   );
 }
 
+interface FactsProps {
+  rows: readonly (readonly [string, ReactNode])[];
+  /** Side by side where there is room. */
+  two?: boolean;
+}
+
 /** Name and value lines, values at the right edge. */
-export function Facts({ rows }: { rows: readonly (readonly [string, ReactNode])[] }) {
+export function Facts({ rows, two = false }: FactsProps) {
   return (
-    <dl className="facts">
+    <dl className={two ? 'facts facts-two' : 'facts'}>
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>

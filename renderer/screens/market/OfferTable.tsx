@@ -3,7 +3,7 @@ import { useTable } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { Offer } from '../../../src/api/contract.ts';
-import { columns, features, gridTemplate, LOOKS } from './columns.tsx';
+import { columns, features, cellClass, gridTracks, LOOKS } from './columns.tsx';
 import type { Sort, SortKey } from './MarketScreen.tsx';
 
 interface OfferTableProps {
@@ -77,15 +77,9 @@ export function OfferTable({ offers, sort, onSort, onOpen, chosen, stale, onEnd 
         aria-colcount={columns.length}
         aria-busy={stale}
       >
-        <div className="table-inner">
+        <div className="table-inner" style={gridTracks}>
           {table.getHeaderGroups().map((group) => (
-            <div
-              key={group.id}
-              role="row"
-              aria-rowindex={1}
-              className="table-head"
-              style={{ gridTemplateColumns: gridTemplate }}
-            >
+            <div key={group.id} role="row" aria-rowindex={1} className="table-head">
               {group.headers.map((header) => (
                 <HeaderCell key={header.id} id={header.id} sort={sort} onSort={onSort}>
                   {String(header.column.columnDef.header)}
@@ -107,17 +101,13 @@ export function OfferTable({ offers, sort, onSort, onOpen, chosen, stale, onEnd 
                   aria-selected={row.id === chosen}
                   tabIndex={item.index === current ? 0 : -1}
                   className="table-row"
-                  style={{ gridTemplateColumns: gridTemplate, transform: `translateY(${item.start}px)` }}
+                  style={{ transform: `translateY(${item.start}px)` }}
                   onFocus={() => setActive(item.index)}
                   onClick={() => onOpen(row.original)}
                   onKeyDown={(event) => onKey(event, row.original)}
                 >
                   {row.getAllCells().map((cell) => (
-                    <div
-                      key={cell.id}
-                      role="gridcell"
-                      className={LOOKS[cell.column.id]?.right ? 'cell cell-right' : 'cell'}
-                    >
+                    <div key={cell.id} role="gridcell" className={cellClass(cell.column.id)}>
                       <table.FlexRender cell={cell} />
                     </div>
                   ))}
@@ -145,11 +135,7 @@ function HeaderCell({ id, sort, onSort, children }: HeaderCellProps) {
   const direction = sort.descending ? 'descending' : 'ascending';
   const Arrow = sort.descending ? IconArrowDown : IconArrowUp;
   return (
-    <div
-      role="columnheader"
-      className={look?.right ? 'cell cell-right' : 'cell'}
-      {...(sorted ? { 'aria-sort': direction } : {})}
-    >
+    <div role="columnheader" className={cellClass(id)} {...(sorted ? { 'aria-sort': direction } : {})}>
       {key === undefined ? (
         children
       ) : (

@@ -70,6 +70,7 @@ function OfferFacts({ offer }: { offer: Offer }) {
         {offer.gpuCount} × {plainText(offer.gpuModel, 60)}
       </h3>
       <Facts
+        two
         rows={[
           ['Price', <Amount key="price" amount={offer.price} token={offer.token} per={unitName(offer.unit)} />],
           [

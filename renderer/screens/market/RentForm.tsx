@@ -10,6 +10,7 @@ import { goTo } from '../../state/screen.ts';
 import { useNetwork } from '../../state/status.ts';
 import { moneyText } from '../../view/money-view.ts';
 import { Cost } from './Cost.tsx';
+import { MissingDeposit } from './MissingDeposit.tsx';
 import { ProviderAnswer } from './ProviderAnswer.tsx';
 import { buildSpec, EMPTY_RENT, type RentFields } from './rent-draft.ts';
 
@@ -79,16 +80,6 @@ export function RentForm({ offer }: { offer: Offer }) {
         spellCheck={false}
         classNames={{ input: 'code-input' }}
       />
-      <TextInput
-        name="command"
-        label="Command"
-        description="Left empty, the image’s own. You get a terminal either way."
-        value={fields.command}
-        onChange={(event) => set({ command: event.currentTarget.value })}
-        error={wrong('command')}
-        spellCheck={false}
-        classNames={{ input: 'code-input' }}
-      />
       <div className="form-row form-row-2">
         <TextInput
           name="ports"
@@ -111,28 +102,46 @@ export function RentForm({ offer }: { offer: Offer }) {
           classNames={{ input: 'figure-input' }}
         />
       </div>
-      <Textarea
-        name="env"
-        label="Variables"
-        placeholder="NAME=value, one per line"
-        rows={2}
-        value={fields.env}
-        onChange={(event) => set({ env: event.currentTarget.value })}
-        error={wrong('env')}
-        spellCheck={false}
-        classNames={{ input: 'code-input' }}
-      />
-      <Switch
-        label="Internet access for the container"
-        checked={fields.internet}
-        onChange={(event) => set({ internet: event.currentTarget.checked })}
-      />
+      <details className="more" open={tried && (problem?.field === 'command' || problem?.field === 'env')}>
+        <summary>Command, variables, internet</summary>
+        <div>
+          <TextInput
+            name="command"
+            label="Command"
+            description="Left empty, the image’s own. You get a terminal either way."
+            value={fields.command}
+            onChange={(event) => set({ command: event.currentTarget.value })}
+            error={wrong('command')}
+            spellCheck={false}
+            classNames={{ input: 'code-input' }}
+          />
+          <Textarea
+            name="env"
+            label="Variables"
+            placeholder="NAME=value, one per line"
+            rows={2}
+            value={fields.env}
+            onChange={(event) => set({ env: event.currentTarget.value })}
+            error={wrong('env')}
+            spellCheck={false}
+            classNames={{ input: 'code-input' }}
+          />
+          <Switch
+            label="Internet access for the container"
+            checked={fields.internet}
+            onChange={(event) => set({ internet: event.currentTarget.checked })}
+          />
+        </div>
+      </details>
       <ProviderAnswer offerId={offer.offerId} spec={spec} />
       <Cost quote={quote.data} error={quote.error} seconds={seconds} loading={quote.isPlaceholderData} />
-      <FailureNote error={rent.error} />
-      <Button type="submit" size="md" loading={rent.isPending} disabled={!quote.data || missing} fullWidth>
-        {quote.data ? `Rent, ${moneyText(quote.data.deposit, quote.data.token)} deposit` : 'Rent'}
-      </Button>
+      <div className="rent-foot">
+        {quote.data && missing ? <MissingDeposit quote={quote.data} /> : null}
+        <FailureNote error={rent.error} />
+        <Button type="submit" size="md" loading={rent.isPending} disabled={!quote.data || missing} fullWidth>
+          {quote.data ? `Rent, ${moneyText(quote.data.deposit, quote.data.token)} deposit` : 'Rent'}
+        </Button>
+      </div>
     </form>
   );
 }

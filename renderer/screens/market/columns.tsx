@@ -1,3 +1,4 @@
+import type { CSSProperties } from 'react';
 import { createColumnHelper, tableFeatures } from '@tanstack/react-table';
 import type { Offer } from '../../../src/api/contract.ts';
 import { shortId } from '../../../src/shared/ids.ts';
@@ -16,19 +17,21 @@ export interface ColumnLook {
   width: string;
   sort?: SortKey;
   right?: boolean;
+  /** Only where the window is wide. */
+  wide?: boolean;
 }
 
 /** How each column stands, by its id. */
 export const LOOKS: Record<string, ColumnLook> = {
-  machine: { width: 'minmax(180px, 2fr)', sort: 'gpuModel' },
-  memory: { width: '92px', sort: 'gpuMemoryGb', right: true },
-  price: { width: '168px', sort: 'price', right: true },
-  free: { width: '96px' },
-  region: { width: '88px', sort: 'region' },
-  features: { width: 'minmax(120px, 1.4fr)' },
-  provider: { width: '132px' },
-  until: { width: '116px', right: true },
-  since: { width: '108px', sort: 'createdAt', right: true },
+  machine: { width: 'minmax(190px, 2fr)', sort: 'gpuModel' },
+  memory: { width: '72px', sort: 'gpuMemoryGb', right: true },
+  price: { width: '148px', sort: 'price', right: true },
+  free: { width: '80px' },
+  region: { width: '72px', sort: 'region' },
+  features: { width: 'minmax(96px, 1.2fr)' },
+  provider: { width: '104px' },
+  until: { width: '96px', right: true, wide: true },
+  since: { width: '96px', sort: 'createdAt', right: true },
 };
 
 export const columns = column.columns([
@@ -55,7 +58,7 @@ export const columns = column.columns([
     id: 'price',
     header: 'Price',
     cell: ({ row: { original: offer } }) => (
-      <Amount amount={hourly(offer.price, offer.unit)} token={offer.token} per="h" />
+      <Amount amount={hourly(offer.price, offer.unit)} token={offer.token} per="h" {...priceDigits(offer)} />
     ),
   }),
   column.display({
@@ -95,4 +98,23 @@ export const columns = column.columns([
   }),
 ]);
 
-export const gridTemplate = columns.map(({ id }) => LOOKS[id ?? '']?.width ?? '1fr').join(' ');
+const tracks = (wide: boolean) =>
+  columns
+    .map(({ id }) => LOOKS[id ?? ''])
+    .filter((look) => look && (wide || !look.wide))
+    .map((look) => look?.width ?? '1fr')
+    .join(' ');
+
+/** Tracks of the rows in a narrow and a wide window, for the style sheet to choose from. */
+export const gridTracks = { '--columns': tracks(false), '--columns-wide': tracks(true) } as CSSProperties;
+
+export const cellClass = (id: string): string =>
+  `cell${LOOKS[id]?.right ? ' cell-right' : ''}${LOOKS[id]?.wide ? ' cell-wide' : ''}`;
+
+const CENTS = 4;
+
+/** Dollars read best with four digits; what is under a cent, and other currencies, keep all they need. */
+function priceDigits({ price, unit, token }: Offer): { digits?: number } {
+  const readable = token.decimals <= 8 && hourly(price, unit) * 100n >= 10n ** BigInt(token.decimals);
+  return readable ? { digits: CENTS } : {};
+}

@@ -14,6 +14,7 @@ export function Agreement({ rental }: { rental: Rental }) {
   return (
     <div className="agreement">
       <Facts
+        two
         rows={[
           [
             'Opened',

@@ -25,7 +25,10 @@ export function LiveMeter({ rental }: { rental: Rental }) {
         >
           <Amount amount={rental.spent} token={rental.token} digits={9} />
         </Figure>
-        <Figure label={provider ? 'Not used yet' : 'Comes back if ended now'} note={<>locked until the rental ends</>}>
+        <Figure
+          label={provider ? 'Not used yet' : 'Left'}
+          note={<>{provider ? 'goes back' : 'comes back'} if ended now</>}
+        >
           <Amount amount={rental.left} token={rental.token} digits={9} />
         </Figure>
       </dl>

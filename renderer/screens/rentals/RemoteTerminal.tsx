@@ -100,7 +100,7 @@ export function RemoteTerminal({ rentalId, kind }: RemoteTerminalProps) {
   }, [client, ready, rentalId, kind, round]);
 
   return (
-    <div className="terminal">
+    <div className="remote-terminal">
       <div className="terminal-bar">
         <span role="status" className="terminal-state">
           <TerminalState

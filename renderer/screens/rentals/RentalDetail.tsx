@@ -55,7 +55,7 @@ export function RentalDetail({ listed }: { listed: Rental }) {
             </Button>
           ) : null}
           {live || starting ? (
-            <Button variant={live && rental.role === 'renter' ? 'filled' : 'default'} onClick={() => setDialog('end')}>
+            <Button variant="default" onClick={() => setDialog('end')}>
               {starting ? 'Cancel' : 'End rental'}
             </Button>
           ) : null}

@@ -69,5 +69,7 @@ export function RentalsScreen() {
   );
 }
 
-const first = (rentals: Rental[], show: Show) =>
-  rentals.find((rental) => (rental.phase === 'closed') === (show === 'ended'));
+function first(rentals: Rental[], show: Show) {
+  const fitting = rentals.filter((rental) => (rental.phase === 'closed') === (show === 'ended'));
+  return fitting.find((rental) => rental.role === 'renter') ?? fitting[0];
+}

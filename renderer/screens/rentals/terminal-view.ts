@@ -24,7 +24,7 @@ export function createTerminal(readOnly: boolean): TerminalView {
     cursorBlink: false,
     disableStdin: readOnly,
     fontFamily: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace",
-    fontSize: 13,
+    fontSize: 12,
     lineHeight: 1.25,
     linkHandler: { activate: () => undefined },
     scrollback: SCROLLBACK,

@@ -1,3 +1,4 @@
+import { Button } from '@mantine/core';
 import { IconCpu } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { ApiOutputs } from '../../../src/api/contract.ts';
@@ -13,7 +14,14 @@ import { remember, type Readings } from './readings.ts';
 
 type Device = ApiOutputs['gpu']['list'][number];
 
-export function Devices({ devices, error }: { devices: Device[] | undefined; error: unknown }) {
+interface DevicesProps {
+  devices: Device[] | undefined;
+  error: unknown;
+  onLook: () => void;
+}
+
+/** The cards found, and how they feel right now. */
+export function Devices({ devices, error, onLook }: DevicesProps) {
   const client = useClient();
   const [readings, setReadings] = useState<Readings>({});
   useStream(
@@ -26,8 +34,16 @@ export function Devices({ devices, error }: { devices: Device[] | undefined; err
       <FailureNote error={error} />
       {devices === undefined && !error ? <LoadingRows lines={4} label="Looking for cards" /> : null}
       {devices?.length === 0 ? (
-        <Blank icon={IconCpu} title="No card found">
-          Install the maker’s driver and start Commonwatt again; a processor can be shared as well.
+        <Blank
+          icon={IconCpu}
+          title="No card found"
+          action={
+            <Button variant="default" onClick={onLook}>
+              Look again
+            </Button>
+          }
+        >
+          Install the maker’s driver, then look again. You can rent other people’s machines without one.
         </Blank>
       ) : null}
       {devices?.map((device) => (

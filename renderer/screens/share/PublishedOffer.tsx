@@ -17,6 +17,7 @@ export function PublishedOffer({ offer }: { offer: Offer }) {
       aside={<StateMark shape={active ? 'flow' : 'stop'} label={active ? 'In the market' : 'Paused'} />}
     >
       <Facts
+        two
         rows={[
           ['Machine', `${offer.gpuCount} × ${plainText(offer.gpuModel)}`],
           ['Price', <Amount key="price" amount={offer.price} token={offer.token} per={unitName(offer.unit)} />],

@@ -30,8 +30,9 @@ export function ShareScreen() {
       <SharePower share={share.data} draft={draft} devices={devices.data ?? []} />
       <div className="share-grid">
         <div className="share-main">
-          <Devices devices={devices.data} error={devices.error} />
-          {published ? <PublishedOffer offer={offer} /> : <OfferForm draft={draft} devices={devices.data ?? []} />}
+          <Devices devices={devices.data} error={devices.error} onLook={() => void devices.refetch()} />
+          {published ? <PublishedOffer offer={offer} /> : null}
+          {published || devices.data?.length === 0 ? null : <OfferForm draft={draft} devices={devices.data ?? []} />}
         </div>
         <div className="share-side">
           <Tenants share={share.data} />
