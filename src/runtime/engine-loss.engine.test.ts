@@ -101,6 +101,7 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
     const beforeMs = Date.now();
     await killDaemon();
     expect(await watching).toEqual({ kind: 'engine-lost' });
+    await until(it.engine, false);
     await reading;
     expect((await output.next()).done).toBe(true);
     expect(await session.exit).toBeNull();
@@ -129,6 +130,8 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
   });
 
   test('an engine that stops answering without closing its socket is noticed', async () => {
+    // The first attempt of a fresh engine may still be under way.
+    await until(it.engine, true);
     daemon.kill('SIGSTOP');
     await until(it.engine, false);
     daemon.kill('SIGCONT');
