@@ -107,6 +107,13 @@ describe('a rental container', () => {
   });
 });
 
+const v4 = (address: string, cidr: string | null, internal = false) => ({
+  family: 'IPv4',
+  address,
+  cidr,
+  internal,
+});
+
 describe('the guard', () => {
   const rules = {
     gateway: '172.18.0.1',
@@ -160,12 +167,6 @@ describe('the guard', () => {
   });
 
   test('networks of this computer', () => {
-    const v4 = (address: string, cidr: string | null, internal = false) => ({
-      family: 'IPv4',
-      address,
-      cidr,
-      internal,
-    });
     expect(
       hostNetworksOf({
         lo: [v4('127.0.0.1', '127.0.0.1/8', true)],
@@ -191,9 +192,10 @@ describe('the guard', () => {
   });
 });
 
+const http = (statusCode: number, message: string) =>
+  Object.assign(new Error(`(HTTP code ${statusCode}) server error - ${message} `), { statusCode });
+
 describe('what the engine says', () => {
-  const http = (statusCode: number, message: string) =>
-    Object.assign(new Error(`(HTTP code ${statusCode}) server error - ${message} `), { statusCode });
   test.for([
     [http(500, 'could not select device driver "nvidia" with capabilities: [[gpu]]'), 'toolkit-missing'],
     [http(500, 'CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=x'), 'toolkit-missing'],

@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,6 +30,8 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
   let it: TestEngine;
 
   const startDaemon = (): void => {
+    // What a crash leaves; the killed process may still count as there until it is reaped.
+    for (const file of ['pid', 'exec/containerd/containerd.pid']) rmSync(path.join(folder, file), { force: true });
     daemon = spawn(
       dockerd ?? '',
       [
@@ -48,7 +50,7 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
         '--default-address-pool',
         'base=10.199.0.0/16,size=28',
       ],
-      { stdio: 'ignore' },
+      { stdio: ['ignore', 'ignore', openSync(path.join(folder, 'log'), 'a')] },
     );
   };
   const killDaemon = async (): Promise<void> => {
@@ -70,6 +72,12 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
       daemon.kill('SIGTERM');
       if (daemon.exitCode === null && daemon.signalCode === null) await once(daemon, 'exit');
     }
+    // The killed engine left its mounts.
+    const mounts = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '');
+    for (const mount of mounts.filter((at) => at.startsWith(folder)).toReversed())
+      execFileSync('umount', ['-l', mount]);
     rmSync(folder, { recursive: true, force: true });
   });
 

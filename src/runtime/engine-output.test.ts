@@ -47,11 +47,13 @@ describe('multiplexed output', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 10 }), (pieces) => {
         const read = createDemultiplexer();
         let out = 0;
+        let refusal = 'Not a multiplexed stream.';
         try {
           for (const piece of pieces) for (const chunk of read(piece)) out += chunk.bytes.length;
         } catch (thrown) {
-          expect((thrown as Error).message).toBe('Not a multiplexed stream.');
+          refusal = (thrown as Error).message;
         }
+        expect(refusal).toBe('Not a multiplexed stream.');
         expect(out).toBeLessThanOrEqual(pieces.reduce((sum, piece) => sum + piece.length, 0));
       }),
     );
@@ -91,13 +93,13 @@ describe('lines of JSON', () => {
   });
 });
 
-describe('pull progress', () => {
-  const line = (id: string, status: string, current?: number, total?: number) => ({
-    id,
-    status,
-    progressDetail: { current, total },
-  });
+const line = (id: string, status: string, current?: number, total?: number) => ({
+  id,
+  status,
+  progressDetail: { current, total },
+});
 
+describe('pull progress', () => {
   test('adds up layers; the total is unknown until every layer told its size', () => {
     const read = createPullProgress('x');
     expect(read({ status: 'Pulling from library/x', id: 'latest' })).toEqual({
@@ -155,11 +157,12 @@ describe('pull progress', () => {
   });
 });
 
+const at = (total: number, system: number): RawStats => ({
+  cpu_stats: { cpu_usage: { total_usage: total }, system_cpu_usage: system, online_cpus: 4 },
+});
+
 describe('usage', () => {
   test('percent of one processor, memory without cache, traffic of the guard', () => {
-    const at = (total: number, system: number): RawStats => ({
-      cpu_stats: { cpu_usage: { total_usage: total }, system_cpu_usage: system, online_cpus: 4 },
-    });
     expect(cpuPercent(at(100, 1000), at(200, 1400))).toBe(100);
     expect(cpuPercent(at(200, 1000), at(100, 1400))).toBe(0);
     const guard = { networks: { eth0: { rx_bytes: 5, tx_bytes: 7 } } };
