@@ -1,0 +1,111 @@
+import { expect, test } from './window.ts';
+
+test('keys go to every screen, and the title says where one is', async ({ open }) => {
+  const { page } = await open({ sharing: true });
+  for (const [digit, name] of [
+    ['2', 'Market'],
+    ['3', 'Rentals'],
+    ['4', 'Wallet'],
+    ['1', 'Share'],
+  ] as const) {
+    await page.keyboard.press(`Alt+${digit}`);
+    await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+    await expect(page.getByRole('main')).toBeFocused();
+    await expect(page).toHaveTitle(`${name} · Commonwatt · sharing`);
+  }
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+});
+
+test('practice money is named on every screen, and nowhere on a real network', async ({ open }) => {
+  const { page } = await open();
+  for (const screen of ['share', 'market', 'rentals', 'wallet']) {
+    await page.evaluate((hash) => (location.hash = hash), `#/${screen}`);
+    await expect(page.getByText('practice money, worth nothing')).toBeVisible();
+  }
+  const { page: real } = await open({ practice: false, wallet: 'locked' });
+  await expect(real.getByText('Base Sepolia, live')).toBeVisible();
+  await expect(real.getByText('practice money')).toHaveCount(0);
+});
+
+test('a lost host is said, and everything comes back by itself', async ({ open }) => {
+  const { page, host, stop, start } = await open({ rentals: true, at: '#/rentals' });
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await stop();
+  await expect(page.getByText('Connection to Commonwatt on this computer lost.')).toBeVisible();
+  await expect(page.getByText('reconnecting', { exact: true })).toBeVisible();
+  await start();
+  await page.evaluate(() => fetch('/health'));
+  // A restarted server has forgotten its browsers: the window asks to be signed in again instead of spinning.
+  await expect(page.getByText(/This browser is not signed in|Connected/).first()).toBeVisible({ timeout: 20_000 });
+  expect(host.calls).toContain('rentals.terminal');
+});
+
+test('a browser without a session is told how to sign in', async ({ open, browser }) => {
+  const { url } = await open();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  await expect(page.getByText('This browser is not signed in')).toBeVisible();
+  await page.goto(`${url}/#pair=long-used`);
+  await page.reload();
+  await expect(page.getByText('This sign-in link was used already or is too old.')).toBeVisible();
+  expect(page.url()).not.toContain('pair=');
+  await context.close();
+});
+
+test('networks that are wrong, down or catching up are said with a next step', async ({ open }) => {
+  const { page } = await open({ practice: false, wallet: 'locked', network: 'wrong-network' });
+  await expect(page.getByText('Connected to another network than Base Sepolia')).toBeVisible();
+  const { page: down } = await open({ practice: false, wallet: 'locked', network: 'down' });
+  await expect(down.getByText('Base Sepolia cannot be reached')).toBeVisible();
+  const { page: behind } = await open({ practice: false, wallet: 'locked', network: 'catching-up' });
+  await expect(behind.getByRole('progressbar', { name: 'Reading the market' })).toHaveAttribute('aria-valuenow', '64');
+});
+
+test('notifications: a toast, a count, a list with the way to the rental', async ({ open }) => {
+  const { page, host } = await open({ rentals: true });
+  await expect(page.getByRole('button', { name: 'Notifications, 2 new' })).toBeVisible();
+  const [rental] = host.share.value.rentals;
+  host.notify({
+    id: 'n9',
+    at: Math.floor(Date.now() / 1000),
+    level: 'warning',
+    title: 'Card is hot',
+    body: 'It reached 84 °C.',
+    rentalId: rental ?? null,
+  });
+  await expect(page.getByRole('alert').filter({ hasText: 'Card is hot' })).toBeVisible();
+  await page.getByRole('button', { name: 'Notifications, 3 new' }).click();
+  await page.getByRole('link', { name: 'Open the rental' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Rentals' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Notifications', exact: true })).toBeVisible();
+});
+
+test('the first run takes three steps, can be skipped, and does not come back', async ({ open }) => {
+  const { page, host } = await open({ firstRun: true });
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Start the neighbour' }).click();
+  await expect(page.getByRole('dialog').getByText('The neighbour is on')).toBeVisible();
+  await page.getByRole('button', { name: 'Rent a machine' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Market' })).toBeVisible();
+  expect(host.calls).toContain('practice.startNeighbour');
+  await page.reload();
+  await expect(page.locator('.frame')).toBeVisible();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('light and dark follow the system until chosen', async ({ open }) => {
+  const { page } = await open({ scheme: 'light' });
+  await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'light');
+  await page.getByRole('button', { name: 'Light or dark' }).click();
+  await page.getByRole('menuitem', { name: 'Dark' }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'dark');
+});
+
+test('nothing moves for those who asked for less motion', async ({ open }) => {
+  const { page } = await open({ context: { reducedMotion: 'reduce' } });
+  const knob = page.locator('.power-knob');
+  expect(await knob.evaluate((element) => getComputedStyle(element).transitionDuration)).toBe('0s');
+});
