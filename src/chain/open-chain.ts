@@ -104,6 +104,16 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
     }
   };
 
+  const tellListeners = (events: readonly ChainEvent[]): void => {
+    for (const listener of listeners) {
+      try {
+        listener(events);
+      } catch (thrown) {
+        log.error({ error: String(thrown) }, 'a listener of chain events failed');
+      }
+    }
+  };
+
   /** Hands on what is confirmed and new for the watched accounts, in order. */
   const deliver = (): void => {
     const head = sync.value.head;
@@ -113,18 +123,16 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
       while (cursor.delivered < until) {
         const to = Math.min(until, cursor.delivered + DELIVER_BLOCKS);
         const events = reader.eventsOf(account, cursor.delivered, to).map(({ event }) => eventFromText(event));
-        if (events.length > 0) {
-          bookMovements(ledger, chainId, events, account);
-          for (const listener of listeners) {
-            try {
-              listener(events);
-            } catch (thrown) {
-              log.error({ error: String(thrown) }, 'a listener of chain events failed');
-            }
-          }
-        }
         cursor.delivered = to;
-        if (events.length > 0 || to - cursor.stored >= CURSOR_BLOCKS) {
+        if (events.length > 0) {
+          // One transaction, with whatever the listeners write: the disk is waited for once.
+          ledger.transaction(() => {
+            bookMovements(ledger, chainId, events, account);
+            tellListeners(events);
+            ledger.cursors.set(chainId, account, to);
+          });
+          cursor.stored = to;
+        } else if (to - cursor.stored >= CURSOR_BLOCKS) {
           ledger.cursors.set(chainId, account, to);
           cursor.stored = to;
         }

@@ -299,27 +299,38 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
     });
   };
 
-  const confirm = async (entry: Underway, receipt: NodeReceipt): Promise<void> => {
-    ledger.transaction(() => {
-      for (const { txHash } of entry.attempts) {
-        if (txHash !== receipt.txHash) ledger.outgoing.setState(txHash, 'replaced');
-      }
-      ledger.outgoing.setState(receipt.txHash, receipt.succeeded ? 'mined' : 'reverted', { block: receipt.block });
-    });
-    if (receipt.succeeded) {
-      const whole = await parts.receiptOf(receipt);
-      settle(entry, (waiting) => waiting.done(whole));
-      return;
+  /** Everything confirmed at once is written at once: each write of the book waits for the disk. */
+  const confirm = async (confirmed: readonly { entry: Underway; receipt: NodeReceipt }[]): Promise<void> => {
+    if (confirmed.length === 0) return;
+    const reasons = new Map<Underway, AppError>();
+    for (const { entry, receipt } of confirmed) {
+      if (!receipt.succeeded) reasons.set(entry, await reasonOf(entry));
     }
-    const error = await reasonOf(receipt.txHash);
-    ledger.outgoing.setState(receipt.txHash, 'reverted', { block: receipt.block, error: JSON.stringify(error) });
-    settle(entry, (waiting) => waiting.failed(error));
+    ledger.transaction(() => {
+      for (const { entry, receipt } of confirmed) {
+        for (const { txHash } of entry.attempts) {
+          if (txHash !== receipt.txHash) ledger.outgoing.setState(txHash, 'replaced');
+        }
+        const reason = reasons.get(entry);
+        ledger.outgoing.setState(receipt.txHash, reason ? 'reverted' : 'mined', {
+          block: receipt.block,
+          ...(reason ? { error: JSON.stringify(reason) } : {}),
+        });
+      }
+    });
+    for (const { entry, receipt } of confirmed) {
+      const reason = reasons.get(entry);
+      if (reason) settle(entry, (waiting) => waiting.failed(reason));
+      else {
+        const whole = await parts.receiptOf(receipt);
+        settle(entry, (waiting) => waiting.done(whole));
+      }
+    }
   };
 
   /** Why a mined transaction failed, by doing it again without a transaction. */
-  const reasonOf = async (txHash: Bytes32): Promise<AppError> => {
-    const row = [...underway.values()].flatMap(({ attempts }) => attempts).find((attempt) => attempt.txHash === txHash);
-    const transaction = row && readTransaction(row.raw);
+  const reasonOf = async ({ attempts }: Underway): Promise<AppError> => {
+    const transaction = attempts[0] && readTransaction(attempts[0].raw);
     try {
       if (transaction) {
         const { to, data, value } = transaction;
@@ -397,12 +408,14 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
       rpc,
       entries.flatMap(({ attempts }) => attempts.map(({ txHash }) => txHash)),
     );
+    const confirmed: { entry: Underway; receipt: NodeReceipt }[] = [];
     for (const entry of entries) {
       const mined = entry.attempts.map(({ txHash }) => receipts.get(txHash)).find((receipt) => receipt !== undefined);
       // Its logs must be in index.db too, so that whoever waited sees its effect there.
-      if (mined && indexed >= mined.block + profile.confirmations) await confirm(entry, mined);
+      if (mined && indexed >= mined.block + profile.confirmations) confirmed.push({ entry, receipt: mined });
       else if (mined) entry.sentAtMs = clock.monotonicMs();
     }
+    await confirm(confirmed);
     await replaceSlow();
   };
 

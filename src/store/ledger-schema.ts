@@ -74,6 +74,7 @@ export const LEDGER_STEPS: readonly string[] = [
   -- nonce. An attempt that no node took ('failed') gives both back.
   CREATE UNIQUE INDEX outgoing_once ON outgoing (command_id, attempt) WHERE state <> 'failed';
   CREATE UNIQUE INDEX outgoing_nonces ON outgoing (chain_id, sender, nonce, attempt) WHERE state <> 'failed';
+  CREATE INDEX outgoing_by_command ON outgoing (command_id);
   CREATE INDEX outgoing_pending ON outgoing (chain_id, sender, nonce) WHERE state = 'stored';
 
   CREATE TABLE commands (
