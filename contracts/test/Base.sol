@@ -77,15 +77,20 @@ abstract contract Base {
     }
 
     function deploy() internal {
-        uint64 nonce = vm.getNonce(address(this));
+        deployFrom(address(this));
+        vm.prank(admin);
+        parameters.allowToken(address(dollar));
+    }
+
+    /// In the order of src/chain/abi/deployment.ts. `deployer` is who the next contracts come from.
+    function deployFrom(address deployer) internal {
+        uint64 nonce = vm.getNonce(deployer);
         manager = new AccessManager(admin);
         parameters = new Parameters(address(manager), treasury);
         vault = new Vault(parameters);
-        offers = new Offers(parameters, vm.computeCreateAddress(address(this), nonce + 4), ETH);
+        offers = new Offers(parameters, vm.computeCreateAddress(deployer, nonce + 4), ETH);
         rentals = new Rentals(parameters, vault, offers);
         dollar = new PracticeDollar(admin);
-        vm.prank(admin);
-        parameters.allowToken(address(dollar));
     }
 
     // ---------------------------------------------------------------------------------------------- building blocks
