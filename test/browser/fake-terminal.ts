@@ -24,7 +24,7 @@ const HOSTILE = [
   '\u001B]0;stolen title\u0007',
   '\u001B]52;c;c3RvbGVuIGNsaXBib2FyZA==\u0007',
   '\u001B]8;;https://evil.example/\u0007safe link\u001B]8;;\u0007 ',
-  '\u001B[3;10;10t\u001B[21t\u001B[c\u0007',
+  '\u001B[3;10;10t\u001B[21t\u0007',
   '\u202Egnp.exe\u202C ',
   'x'.repeat(20_000),
   '\r\nhostile done\r\n',

@@ -2,7 +2,7 @@ import { AppError } from '../../src/shared/errors.ts';
 import { fakeHash } from './fake-market.ts';
 import { expect, test } from './window.ts';
 
-const TRICK = '<img src=x onerror="window.hacked=1">\u202Egnp.exe\u2066\u0007​';
+const TRICK = '<img src=x onerror="window.hacked=1">\u202Egnp.exe\u2066\u0007\u200B';
 
 test('strangers’ words in offers stay words', async ({ open }) => {
   const { page, host } = await open();

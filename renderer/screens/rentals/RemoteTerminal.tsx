@@ -73,29 +73,29 @@ export function RemoteTerminal({ rentalId, kind }: RemoteTerminalProps) {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     setState({ kind: 'connecting' });
-    const opened = made.terminal.onWriteParsed(() => setState((old) => (old.kind === 'open' ? old : { kind: 'open' })));
-    void runSession(client, made.terminal, kind, rentalId, abort.signal).then((end) => {
-      if (abort.signal.aborted) return;
-      if (end.kind === 'exited') {
-        const code = end.exitCode === null ? '' : ` with exit code ${end.exitCode}`;
-        setState({
-          kind: 'ended',
-          why: `The ${kind === 'logs' ? 'log' : 'shell'} ended${code}. ${plainText(end.reason, 160)}`,
-        });
-        return;
-      }
-      const failure = end.error === null ? null : failureView(end.error);
-      if (failure && FINAL.has(toAppError(end.error).code)) {
-        setState({ kind: 'ended', why: `${failure.message} ${failure.next ?? ''}` });
-        return;
-      }
-      setState({ kind: 'retrying', why: failure?.message ?? 'The line was lost.' });
-      timer = setTimeout(() => setRound((old) => old + 1), RETRY_MS);
-    });
+    void runSession(client, made.terminal, kind, rentalId, abort.signal, () => setState({ kind: 'open' })).then(
+      (end) => {
+        if (abort.signal.aborted) return;
+        if (end.kind === 'exited') {
+          const code = end.exitCode === null ? '' : ` with exit code ${end.exitCode}`;
+          setState({
+            kind: 'ended',
+            why: `The ${kind === 'logs' ? 'log' : 'shell'} ended${code}. ${plainText(end.reason, 160)}`,
+          });
+          return;
+        }
+        const failure = end.error === null ? null : failureView(end.error);
+        if (failure && FINAL.has(toAppError(end.error).code)) {
+          setState({ kind: 'ended', why: `${failure.message} ${failure.next ?? ''}` });
+          return;
+        }
+        setState({ kind: 'retrying', why: failure?.message ?? 'The line was lost.' });
+        timer = setTimeout(() => setRound((old) => old + 1), RETRY_MS);
+      },
+    );
     return () => {
       abort.abort();
       clearTimeout(timer);
-      opened.dispose();
     };
   }, [client, ready, rentalId, kind, round]);
 

@@ -20,6 +20,7 @@ export async function runSession(
   kind: 'terminal' | 'logs',
   rentalId: Bytes32,
   signal: AbortSignal,
+  onOpened: () => void,
 ): Promise<SessionEnd> {
   const decoders = { 1: new TextDecoder(), 2: new TextDecoder() };
   let sessionId: string | null = null;
@@ -52,6 +53,7 @@ export async function runSession(
     switch (frame.type) {
       case 'opened':
         sessionId = frame.sessionId;
+        onOpened();
         return null;
       case 'data': {
         const text = withoutBidi(decoders[frame.stream].decode(fromBase64(frame.base64), { stream: true }));
