@@ -99,6 +99,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           root,
+          // One project after the other: the later ones kill engines and measure time.
+          sequence: { groupOrder: 0 },
           environment: 'node',
           include: ['{src,electron,renderer}/**/*.test.{ts,tsx}'],
           exclude: ['**/*.engine.test.ts'],
@@ -110,6 +112,7 @@ export default defineConfig({
         test: {
           name: 'engine',
           root,
+          sequence: { groupOrder: 1 },
           environment: 'node',
           include: ['src/**/*.engine.test.ts'],
           fileParallelism: false,
@@ -123,6 +126,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           root,
+          sequence: { groupOrder: 2 },
           environment: 'node',
           include: ['test/**/*.test.ts'],
           fileParallelism: false,
