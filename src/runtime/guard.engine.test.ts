@@ -34,7 +34,7 @@ const INSIDE = `
 
 const get = async (deal: DealContainer, url: string): Promise<string> => {
   const { out, err } = await readAll(
-    await deal.exec({ command: sh(`timeout 3 wget -q -O - ${url} || echo closed`), tty: null }),
+    await deal.exec({ command: sh(`timeout 20 wget -q -O - ${url} || echo closed`), tty: null }),
   );
   return out.trim() === '' ? err.trim() : out.trim();
 };
@@ -78,7 +78,7 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
           '--rm',
           'commonwatt/practice:1',
           'timeout',
-          '3',
+          '20',
           'wget',
           '-q',
           '-O',
