@@ -32,9 +32,15 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
   const startDaemon = (): void => {
     // What a crash leaves; the killed process may still count as there until it is reaped.
     for (const file of ['pid', 'exec/containerd/containerd.pid']) rmSync(path.join(folder, file), { force: true });
+    // In a network namespace of its own: with `--bridge none` an engine deletes docker0, the bridge of the machine's real one.
     daemon = spawn(
-      dockerd ?? '',
+      'unshare',
       [
+        '--net',
+        '/bin/sh',
+        '-c',
+        'ip link set lo up && exec "$0" "$@"',
+        dockerd ?? '',
         '-H',
         `unix://${socket}`,
         '--data-root',
