@@ -2,7 +2,7 @@
  * Everything that is signed (EIP-712) or named by its hash, in one place. The contracts compute the same values;
  * contracts/test/vectors holds both to the same examples.
  */
-import { AbiCoder, TypedDataEncoder, keccak256, recoverAddress, toUtf8Bytes } from 'ethers';
+import { AbiCoder, ParamType, TypedDataEncoder, keccak256, recoverAddress, toUtf8Bytes } from 'ethers';
 import type { Address, Bytes32, Hex } from './ids.ts';
 import { canonicalJson } from './json.ts';
 import type { RentalTerms } from './rental.ts';
@@ -111,9 +111,10 @@ export const TERMS_TUPLE =
   'uint40 endsBy, uint16 feeBps, bytes32 specHash, bytes32 salt)';
 
 const coder = AbiCoder.defaultAbiCoder();
+const TERMS = ParamType.from(TERMS_TUPLE);
 
 /** `keccak256(abi.encode(terms))`. */
-export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(coder.encode([TERMS_TUPLE], [terms])) as Bytes32;
+export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(coder.encode([TERMS], [terms])) as Bytes32;
 
 /** The provider's address, then 12 bytes of `keccak256(abi.encode(provider, salt))`: the id that registering gives. */
 export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>

@@ -146,9 +146,13 @@ function payStep(world: World, terms: RentalTerms, from: number, secs: number, r
   return pay(world, world.rentals, { token: terms.token, from: terms.renter, to: terms.provider, amount, fee, refund });
 }
 
-function endAt(world: World, terms: RentalTerms, secs: number, penalised: boolean): World {
-  const leaseId = leaseIdOf(terms);
-  const lease = leaseOf(world, leaseId);
+function endAt(
+  world: World,
+  terms: RentalTerms,
+  { leaseId, lease }: { leaseId: Bytes32; lease: ModelLease },
+  secs: number,
+  penalised = false,
+): World {
   const { penalty, refund } = divide(terms, lease.cap, secs, penalised);
   const closed = withLease(world, leaseId, { ...lease, paidSeconds: secs, state: LEASE_STATE.CLOSED });
   const paid = payStep(free(closed, terms.offerId), terms, lease.paidSeconds, secs, refund);
@@ -158,15 +162,15 @@ function endAt(world: World, terms: RentalTerms, secs: number, penalised: boolea
 
 export function settle(world: World, { caller }: Sender, terms: RentalTerms, secs: number, signedBy: Address): World {
   onlyProvider(terms, caller);
-  const { lease } = inState(world, terms, LEASE_STATE.OPEN);
+  const found = inState(world, terms, LEASE_STATE.OPEN);
   checkVoucher(terms, signedBy);
-  return endAt(world, terms, payableSeconds(lease, secs, world.now), false);
+  return endAt(world, terms, found, payableSeconds(found.lease, secs, world.now));
 }
 
 export function release(world: World, { caller }: Sender, terms: RentalTerms): World {
   onlyProvider(terms, caller);
-  const { lease } = inState(world, terms, LEASE_STATE.OPEN);
-  return endAt(world, terms, lease.paidSeconds, false);
+  const found = inState(world, terms, LEASE_STATE.OPEN);
+  return endAt(world, terms, found, found.lease.paidSeconds);
 }
 
 export function raise(world: World, { caller }: Sender, terms: RentalTerms, secs: number, signedBy: Address): World {
@@ -198,7 +202,7 @@ export function close(
   deadline: number,
   signedBy: { renter: Address; provider: Address },
 ): World {
-  const { lease } = inState(world, terms, LEASE_STATE.OPEN, LEASE_STATE.CLOSING);
+  const found = inState(world, terms, LEASE_STATE.OPEN, LEASE_STATE.CLOSING);
   if (world.now > deadline) throw new Revert('Rentals', 'FinalExpired', [deadline]);
   for (const [by, expected] of [
     [signedBy.renter, terms.signer],
@@ -206,18 +210,18 @@ export function close(
   ] as const) {
     if (by === ETH || by !== expected) throw new Revert('Rentals', 'BadSignature', [by, expected]);
   }
-  return endAt(world, terms, payableSeconds(lease, secs, world.now), false);
+  return endAt(world, terms, found, payableSeconds(found.lease, secs, world.now));
 }
 
 export function finalize(world: World, terms: RentalTerms): World {
   const { leaseId, lease } = inState(world, terms, LEASE_STATE.CLOSING);
   if (world.now < lease.closeAt) throw new Revert('Rentals', 'StillClosing', [leaseId, lease.closeAt]);
-  return endAt(world, terms, lease.claimSeconds, lease.underclaimed);
+  return endAt(world, terms, { leaseId, lease }, lease.claimSeconds, lease.underclaimed);
 }
 
 export function expire(world: World, terms: RentalTerms): World {
   const { leaseId, lease } = inState(world, terms, LEASE_STATE.OPEN);
   const expiresAt = lease.openedAt + lease.cap + EXPIRY_SECONDS;
   if (world.now < expiresAt) throw new Revert('Rentals', 'NotExpired', [leaseId, expiresAt]);
-  return endAt(world, terms, lease.paidSeconds, false);
+  return endAt(world, terms, { leaseId, lease }, lease.paidSeconds);
 }
