@@ -14,6 +14,9 @@ import type { OfferPage, OfferSearch, OfferSort } from './search-offers.ts';
 const COUNTED = 3000;
 /** Names of GPUs and regions up to which words are looked up among them; a flood of invented names ends that. */
 const MOST_NAMES = 5000;
+/** Rows looked at to count; what is left uncounted then is told as "more". */
+const COUNT_ROWS = 60_000;
+const COUNT_ROWS_TEXT = 10_000;
 /** GPUs up to which the price index is walked once per GPU. */
 const MOST_WALKS = 8;
 
@@ -54,52 +57,50 @@ export function offerFinder(
     const start = performance.now();
     const column = SORT_COLUMN[search.sort];
     const query = parseOfferQuery(search.text);
-    const { where, models, text } = conditions(query, now, tokens, names());
+    const { where, models, words } = conditions(query, now, tokens, names());
     const page = cursorCondition(search, column);
-    const order = `ORDER BY ${column} ${search.descending ? 'DESC' : 'ASC'}, id ${search.descending ? 'DESC' : 'ASC'}`;
+    const direction = search.descending ? 'DESC' : 'ASC';
     const columns = `id, ${column} AS sortValue, ${OFFER_COLUMNS}`;
     const size = Math.min(500, Math.max(1, Math.floor(search.limit)));
     const limit = size + 1;
+    const active = `status = 'active'${models ? ` AND gpu_model IN (${marks(models)})` : ''}`;
+    const activeValues: Value[] = models ?? [];
 
-    const hits = text === '' ? null : hitsOf(prepared, text);
+    const hits = words.length === 0 ? null : hitsOf(prepared, words);
     let rows: FoundRow[];
     let total: number | null;
-    const all = [...where.sql, ...(models ? [`gpu_model IN (${marks(models)})`] : [])].join(' AND ');
-    const allValues = [...where.values, ...(models ?? [])];
-    const paged = page.sql === '' ? all : `${all} AND ${page.sql}`;
     if (hits && hits.length <= COUNTED) {
       // CROSS JOIN keeps the planner from walking a whole index for a handful of hits.
-      const source = 'FROM (SELECT value FROM json_each(?)) AS hit CROSS JOIN offers ON offers.id = hit.value';
-      const list = JSON.stringify(hits);
-      rows = prepared(`SELECT ${columns} ${source} WHERE ${paged} ${order} LIMIT ?`).all(
-        list,
-        ...allValues,
-        ...page.values,
-        limit,
-      ) as FoundRow[];
-      total = countOf(prepared, `${source} WHERE ${all}`, [list, ...allValues]);
+      const source = `FROM (SELECT value FROM json_each(?)) AS hit CROSS JOIN offers ON offers.id = hit.value
+        WHERE ${active} AND ${where.sql.join(' AND ')}`;
+      const values = [JSON.stringify(hits), ...activeValues, ...where.values];
+      rows = prepared(
+        `SELECT ${columns} ${source} ${page.sql} ORDER BY ${column} ${direction}, id ${direction} LIMIT ?`,
+      ).all(...values, ...page.values, limit) as FoundRow[];
+      total = (prepared(`SELECT count(*) AS n ${source}`).get(...values) as { n: number }).n;
     } else {
-      const inText = hits ? ' AND id IN (SELECT rowid FROM offer_words WHERE offer_words MATCH ?)' : '';
-      const textValues = hits ? [text] : [];
-      if (models && models.length > 0 && models.length <= MOST_WALKS && search.sort === 'price') {
-        const one = `SELECT * FROM (SELECT ${columns} FROM offers INDEXED BY offers_by_model_price WHERE gpu_model = ? AND ${[
-          ...where.sql,
-          ...(page.sql === '' ? [] : [page.sql]),
-        ].join(' AND ')}${inText} ${order} LIMIT ?)`;
-        const values = models.flatMap((model) => [model, ...where.values, ...page.values, ...textValues, limit]);
-        const direction = search.descending ? 'DESC' : 'ASC';
+      // So many offers have these words that looking at each on the way is cheaper than listing them all first.
+      for (const word of hits ? words : []) {
+        where.sql.push('instr(words, ?) > 0');
+        where.values.push(` ${word}`);
+      }
+      const filters = where.sql.join(' AND ');
+      total = countOf(prepared, active, activeValues, where, hits ? COUNT_ROWS_TEXT : COUNT_ROWS);
+      if (total === null && models && models.length <= MOST_WALKS && search.sort === 'price') {
+        const one = `SELECT * FROM (SELECT ${columns} FROM offers INDEXED BY offers_by_model_price WHERE status = 'active'
+          AND gpu_model = ? AND ${filters} ${page.sql} ORDER BY ${column} ${direction}, id ${direction} LIMIT ?)`;
+        const values = models.flatMap((model) => [model, ...where.values, ...page.values, limit]);
         rows = prepared(
           `${models.map(() => one).join(' UNION ALL ')} ORDER BY sortValue ${direction}, id ${direction} LIMIT ?`,
         ).all(...values, limit) as FoundRow[];
       } else {
-        rows = prepared(`SELECT ${columns} FROM offers WHERE ${paged}${inText} ${order} LIMIT ?`).all(
-          ...allValues,
-          ...page.values,
-          ...textValues,
-          limit,
-        ) as FoundRow[];
+        // Few enough to sort: the plus sign keeps the planner from walking the sort's index past all the others.
+        const sorted = total === null ? column : `+${column}`;
+        rows = prepared(
+          `SELECT ${columns} FROM offers WHERE ${active} AND ${filters} ${page.sql}
+            ORDER BY ${sorted} ${direction}, id ${direction} LIMIT ?`,
+        ).all(...activeValues, ...where.values, ...page.values, limit) as FoundRow[];
       }
-      total = countOf(prepared, `FROM offers WHERE ${all}${inText}`, [...allValues, ...textValues]);
     }
     const last = rows.length > size ? rows[size - 1] : undefined;
     return {
@@ -115,16 +116,27 @@ type Prepared = (sql: string) => Statement;
 
 const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ');
 
-function hitsOf(prepared: Prepared, text: string): number[] {
-  const rows = prepared(`SELECT rowid AS id FROM offer_words WHERE offer_words MATCH ? LIMIT ${COUNTED + 1}`).all(text);
+function hitsOf(prepared: Prepared, words: readonly string[]): number[] {
+  const match = words.map((word) => `"${word}"*`).join(' AND ');
+  const rows = prepared(`SELECT rowid AS id FROM offer_words WHERE offer_words MATCH ? LIMIT ${COUNTED + 1}`).all(
+    match,
+  );
   return (rows as { id: number }[]).map(({ id }) => id);
 }
 
-function countOf(prepared: Prepared, rest: string, values: readonly Value[]): number | null {
-  const { n } = prepared(`SELECT count(*) AS n FROM (SELECT 1 ${rest} LIMIT ${COUNTED + 1})`).get(...values) as {
-    n: number;
-  };
-  return n > COUNTED ? null : n;
+/** How many offers there are, if that can be said from `most` rows and is not above the limit. */
+function countOf(
+  prepared: Prepared,
+  active: string,
+  activeValues: readonly Value[],
+  where: Where,
+  most: number,
+): number | null {
+  const { scanned, n } = prepared(
+    `SELECT count(*) AS scanned, total(fits) AS n
+      FROM (SELECT (${where.sql.join(' AND ')}) AS fits FROM offers WHERE ${active} LIMIT ${most})`,
+  ).get(...where.values, ...activeValues) as { scanned: number; n: number };
+  return scanned < most && n <= COUNTED ? n : null;
 }
 
 interface Names {
@@ -160,8 +172,8 @@ function conditions(
   now: number,
   tokens: readonly Token[],
   names: Names | null,
-): { where: Where; models: string[] | null; text: string } {
-  const where: Where = { sql: ["status = 'active'", 'ends_by > ?'], values: [now] };
+): { where: Where; models: string[] | null; words: string[] } {
+  const where: Where = { sql: ['ends_by > ?'], values: [now] };
   const add = (sql: string, ...values: Value[]) => {
     where.sql.push(sql);
     where.values.push(...values);
@@ -207,7 +219,7 @@ function conditions(
       );
     else left.push(word);
   }
-  return { where, models, text: left.map((word) => `"${word}"*`).join(' AND ') };
+  return { where, models, words: left };
 }
 
 function inRegions(add: (sql: string, ...values: Value[]) => void, regions: readonly string[]): void {
@@ -253,5 +265,5 @@ function cursorCondition(search: OfferSearch, column: string): { sql: string; va
   }
   const [sort, descending, value, id] = parsed;
   if (sort !== search.sort || descending !== search.descending) throw bad;
-  return { sql: `(${column}, id) ${descending ? '<' : '>'} (?, ?)`, values: [value, id] };
+  return { sql: `AND (${column}, id) ${descending ? '<' : '>'} (?, ?)`, values: [value, id] };
 }

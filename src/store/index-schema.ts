@@ -1,5 +1,5 @@
 /** Raised whenever the tables below change: an index.db of another version is deleted and built anew from the chain. */
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 
 /**
  * index.db: what the logs of the market's contracts say. `logs` is the truth of this file, `offers` and `leases` are
@@ -55,15 +55,20 @@ export const INDEX_SCHEMA = `
     units INTEGER NOT NULL,
     taken INTEGER NOT NULL,
     status TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- Every word of the texts, lower case, each behind a blank.
+    words TEXT NOT NULL
   );
   CREATE INDEX offers_by_provider ON offers (provider);
-  CREATE INDEX offers_by_price ON offers (price_hour, id) WHERE status = 'active';
+  -- Wide enough to answer every filter without reading the row.
+  CREATE INDEX offers_by_price ON offers
+    (price_hour, id, gpu_model, region, gpu_memory_gb, gpu_count, ends_by, token, unit, taken, units, provider) WHERE status = 'active';
   CREATE INDEX offers_by_age ON offers (created_at, id) WHERE status = 'active';
   CREATE INDEX offers_by_memory ON offers (gpu_memory_gb, id) WHERE status = 'active';
   CREATE INDEX offers_by_count ON offers (gpu_count, id) WHERE status = 'active';
   CREATE INDEX offers_by_model ON offers (gpu_model, id) WHERE status = 'active';
-  CREATE INDEX offers_by_model_price ON offers (gpu_model, price_hour, id) WHERE status = 'active';
+  CREATE INDEX offers_by_model_price ON offers
+    (gpu_model, price_hour, id, region, gpu_memory_gb, gpu_count, ends_by, token, unit, taken, units, provider) WHERE status = 'active';
   CREATE INDEX offers_by_region ON offers (region, id) WHERE status = 'active';
 
   -- The few names that many offers share: words that match one become a list of values instead of a text search.

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Address, Bytes32 } from '../shared/ids.ts';
+import { wordsOf } from '../shared/offer-query.ts';
 import { openDatabase } from './database.ts';
 import type { SqliteDatabase } from './database.ts';
 import { INDEX_SCHEMA, INDEX_VERSION } from './index-schema.ts';
@@ -173,21 +174,20 @@ function writerOf(db: SqliteDatabase): IndexWriter {
   const ofEntity = db.prepare<[Bytes32], { event: string }>(
     'SELECT event FROM logs WHERE entity = ? ORDER BY block, log_index',
   );
-  const idOf = db.prepare<[Bytes32], { id: number; words: string }>(
-    "SELECT id, gpu_type || ' ' || gpu_model || ' ' || region || ' ' || features AS words FROM offers WHERE offer_id = ?",
-  );
-  type OfferValues = OfferRow & { priceHour: number };
+  const idOf = db.prepare<[Bytes32], { id: number; words: string }>('SELECT id, words FROM offers WHERE offer_id = ?');
+  type OfferValues = OfferRow & { priceHour: number; words: string };
   const insertOffer = db.prepare<[OfferValues]>(
     `INSERT INTO offers (offer_id, version, provider, gpu_type, gpu_model, gpu_count, gpu_memory_gb, price, price_hour,
-      unit, token, region, features, peer_key, provider_signer, ends_by, min_seconds, units, taken, status, created_at)
+      unit, token, region, features, peer_key, provider_signer, ends_by, min_seconds, units, taken, status, created_at, words)
       VALUES (:offerId, :version, :provider, :gpuType, :gpuModel, :gpuCount, :gpuMemoryGb, :price, :priceHour,
-      :unit, :token, :region, :features, :peerKey, :providerSigner, :endsBy, :minSeconds, :units, 0, :status, :createdAt)`,
+      :unit, :token, :region, :features, :peerKey, :providerSigner, :endsBy, :minSeconds, :units, 0, :status, :createdAt, :words)`,
   );
   const changeOffer = db.prepare<[OfferValues]>(
     `UPDATE offers SET version = :version, gpu_type = :gpuType, gpu_model = :gpuModel, gpu_count = :gpuCount,
       gpu_memory_gb = :gpuMemoryGb, price = :price, price_hour = :priceHour, unit = :unit, token = :token,
       region = :region, features = :features, peer_key = :peerKey, provider_signer = :providerSigner,
-      ends_by = :endsBy, min_seconds = :minSeconds, units = :units, status = :status, created_at = :createdAt
+      ends_by = :endsBy, min_seconds = :minSeconds, units = :units, status = :status, created_at = :createdAt,
+      words = :words
       WHERE offer_id = :offerId`,
   );
   const putWords = db.prepare<[number | bigint, string]>(
@@ -221,8 +221,9 @@ function writerOf(db: SqliteDatabase): IndexWriter {
     eventsOfEntity: (entity) => ofEntity.all(entity).map(({ event }) => event),
     putOffer(offer, priceHour) {
       const features = offer.features.join(' ');
-      const row: OfferValues = { ...offer, features, price: offer.price.toString(), priceHour, taken: 0 };
-      const words = `${offer.gpuType} ${offer.gpuModel} ${offer.region} ${features}`;
+      const texts = `${offer.gpuType} ${offer.gpuModel} ${offer.region} ${features}`;
+      const words = ` ${wordsOf(texts).join(' ')}`;
+      const row: OfferValues = { ...offer, features, price: offer.price.toString(), priceHour, taken: 0, words };
       const known = idOf.get(offer.offerId);
       if (known) changeOffer.run(row);
       const id = known ? known.id : insertOffer.run(row).lastInsertRowid;
