@@ -20,9 +20,13 @@ export function meterRules(text: string | undefined): MeterRules {
   try {
     return { ...METER_RULES, ...schema.parse(JSON.parse(text)) } as MeterRules;
   } catch (thrown) {
-    throw new AppError('bad-input', 'COMMONWATT_METER must be JSON with seconds by name, such as {"graceSeconds": 120}.', {
-      field: 'COMMONWATT_METER',
-      cause: thrown,
-    });
+    throw new AppError(
+      'bad-input',
+      'COMMONWATT_METER must be JSON with seconds by name, such as {"graceSeconds": 120}.',
+      {
+        field: 'COMMONWATT_METER',
+        cause: thrown,
+      },
+    );
   }
 }

@@ -23,11 +23,5 @@ export function toAddress(value: unknown, field: string): Address {
   throw new AppError('bad-input', `${field} must be an address: 0x and 40 hexadecimal digits.`, { field });
 }
 
-/** @throws AppError `bad-input` naming the field. */
-export function toBytes32(value: unknown, field: string): Bytes32 {
-  if (isBytes32(value)) return value.toLowerCase() as Bytes32;
-  throw new AppError('bad-input', `${field} must be 32 bytes: 0x and 64 hexadecimal digits.`, { field });
-}
-
 /** "0x12ab…89ef": for lists and sentences, never for copying. */
 export const shortId = (id: Hex): string => (id.length <= 12 ? id : `${id.slice(0, 6)}…${id.slice(-4)}`);

@@ -71,7 +71,6 @@ export const rentalSpecSchema = z.strictObject({
 });
 
 export type RentalSpec = z.infer<typeof rentalSpecSchema>;
-export type RentalSpecInput = z.input<typeof rentalSpecSchema>;
 
 /** Where a rental stands, as both hosts and every screen name it. */
 export const RENTAL_PHASES = ['opening', 'preparing', 'running', 'paused', 'ending', 'closing', 'closed'] as const;
