@@ -37,8 +37,10 @@ export function Frame() {
       </a>
       <Sidebar />
       <div className="frame-right">
-        <Banners />
-        <TopBar title={TITLES[screen]} />
+        <section aria-label="Window">
+          <Banners />
+          <TopBar title={TITLES[screen]} />
+        </section>
         <main id="main" ref={main} tabIndex={-1} aria-label={TITLES[screen]} className={`screen screen-${screen}`}>
           <Screen name={screen} />
         </main>

@@ -6,14 +6,14 @@ import { SHORTCUTS } from './shortcuts.ts';
 
 export function TopBar({ title }: { title: string }) {
   return (
-    <header className="top-bar">
+    <div className="top-bar">
       <h1>{title}</h1>
       <div className="top-actions">
         <KeysButton />
         <LookMenu />
         <NotificationList />
       </div>
-    </header>
+    </div>
   );
 }
 

@@ -14,7 +14,7 @@ export function Blank({ icon: IconPart, title, children, action }: BlankProps) {
   return (
     <div className="blank">
       <IconPart size={32} stroke={1.5} aria-hidden />
-      <h3>{title}</h3>
+      <p className="blank-title">{title}</p>
       {children === undefined ? null : <p>{children}</p>}
       {action}
     </div>
