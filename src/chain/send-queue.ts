@@ -5,13 +5,14 @@ import type { Log } from '../shared/log.ts';
 import type { Clock } from '../shared/time.ts';
 import type { Ledger, OutgoingTransaction } from '../store/ledger.ts';
 import type { Call, Receipt, SendOptions, TransactionSigner } from './chain.ts';
+import { estimateGas } from './estimate-gas.ts';
 import { FEE_CAP, raiseFees, suggestFees } from './fees.ts';
 import type { Fees } from './fees.ts';
 import type { NetworkProfile } from './profile.ts';
 import { receiptsOf } from './receipts.ts';
 import type { NodeReceipt } from './receipts.ts';
 import { explainRefusal } from './revert-reasons.ts';
-import { toBigQuantity, toHexQuantity, toQuantity } from './rpc.ts';
+import { toHexQuantity, toQuantity } from './rpc.ts';
 import type { Rpc, RpcError } from './rpc.ts';
 import { readTransaction } from './raw-transaction.ts';
 
@@ -110,47 +111,6 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
       emptied?.();
       emptied = null;
     }
-  };
-
-  /** Gas for each call; calls that would fail now are refused, or kept back until what they may wait for is mined. */
-  const estimate = async (
-    calls: readonly Waiting[],
-    predecessors: boolean,
-  ): Promise<{ ready: { waiting: Waiting; gasLimit: bigint }[]; later: Waiting[] }> => {
-    const ready: { waiting: Waiting; gasLimit: bigint }[] = [];
-    const later: Waiting[] = [];
-    const asked = calls.filter(({ call }, index) => call.gasLimit === undefined || (index === 0 && !predecessors));
-    const answers = await rpc.batch(
-      asked.map(({ call }) => ({
-        method: 'eth_estimateGas',
-        params: [{ from, to: call.to, data: call.data, value: toHexQuantity(call.value) }],
-      })),
-    );
-    const answerOf = new Map(asked.map((waiting, index) => [waiting, answers[index]]));
-    for (const waiting of calls) {
-      const answer = answerOf.get(waiting);
-      const known = waiting.call.gasLimit;
-      if (!answer) {
-        ready.push({ waiting, gasLimit: known ?? 0n });
-      } else if (answer.ok) {
-        const estimated = toBigQuantity(answer.result, 'eth_estimateGas');
-        // Storage that another transaction touches first can make it dearer.
-        ready.push({ waiting, gasLimit: known ?? estimated + estimated / 4n + 10_000n });
-      } else if (predecessors || ready.length > 0 || later.length > 0) {
-        later.push(waiting);
-      } else waiting.failed(explain(answer.error));
-    }
-    // Order is kept: whatever came after a call that must wait, waits too.
-    const firstLater = later[0];
-    if (firstLater) {
-      const cut = calls.indexOf(firstLater);
-      for (const { waiting } of ready.filter(({ waiting: one }) => calls.indexOf(one) > cut)) later.push(waiting);
-      return {
-        ready: ready.filter(({ waiting }) => calls.indexOf(waiting) < cut),
-        later: later.toSorted((a, b) => calls.indexOf(a) - calls.indexOf(b)),
-      };
-    }
-    return { ready, later };
   };
 
   const firstNonce = async (): Promise<number> => {
@@ -260,7 +220,8 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
     while (queue.length > 0 && !closed) {
       const batch = queue.splice(0, TOGETHER);
       try {
-        const { ready, later } = await estimate(batch, underway.size > 0);
+        const { ready, later, refused } = await estimateGas(rpc, from, batch, underway.size > 0);
+        for (const { waiting, error } of refused) waiting.failed(explain(error));
         if (later.length > 0) queue.unshift(...later);
         if (ready.length > 0) {
           const rows = await store(ready);
