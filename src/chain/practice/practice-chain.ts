@@ -23,6 +23,8 @@ const HEARTBEAT_MS = 10_000;
 const DUMP_MS = 3 * 60_000;
 /** Journalled transactions after which a dump is due even sooner: what a restart would have to replay. */
 const DUMP_AFTER_TXS = 20_000;
+/** The same for blocks, empty ones included: an idle day is thousands of them. */
+const DUMP_AFTER_BLOCKS = 2000;
 const GENESIS_WEI = 10n ** 27n;
 
 interface Waiting {
@@ -260,8 +262,11 @@ export class PracticeChain {
   #beat(): void {
     if (this.#closed || this.#busy) return;
     const now = this.#clock.monotonicMs();
-    const due = now - this.#lastDumpMs > DUMP_MS || this.#txsSinceDump > DUMP_AFTER_TXS;
-    if (this.#txsSinceDump > 0 && due) {
+    const due =
+      (this.#txsSinceDump > 0 && now - this.#lastDumpMs > DUMP_MS) ||
+      this.#txsSinceDump > DUMP_AFTER_TXS ||
+      this.#blocksSinceDump > DUMP_AFTER_BLOCKS;
+    if (due) {
       this.dump().catch((thrown: unknown) => {
         this.#log.warn({ error: String(thrown) }, 'the practice chain could not be dumped; its journal grows');
       });
