@@ -12,7 +12,7 @@ struct OfferParams {
     string gpuModel;
     /// Where the machine stands, such as "eu-central".
     string region;
-    /// Words separated by blanks: frameworks, isolation, what else a renter may filter by.
+    /// Separated by commas: frameworks, isolation, what else a renter may filter by.
     string features;
     /// The token it is paid in; the zero address is ETH.
     address token;

@@ -100,7 +100,7 @@ abstract contract Base {
             gpuType: "rtx-4090",
             gpuModel: "GeForce RTX 4090",
             region: "eu-central",
-            features: "cuda-12.8 pytorch",
+            features: "cuda-12.8,pytorch",
             token: token,
             price: price,
             unit: 3_600,

@@ -51,7 +51,7 @@ async function measureOn({ contracts, at, wallet, send, provider, deployGas }) {
     gpuType: 'rtx-4090',
     gpuModel: 'GeForce RTX 4090',
     region: 'eu-central',
-    features: 'cuda-12.8 pytorch docker',
+    features: 'cuda-12.8,pytorch,docker',
     token: at.PracticeDollar,
     price: 1_750_000n,
     unit: HOUR,

@@ -21,14 +21,14 @@ export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(abiCoder.enc
 export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
   `${provider}${keccak256(abiCoder.encode(['address', 'bytes32'], [provider, salt])).slice(2, 26)}` as Bytes32;
 
-/** Features travel as one text, separated by blanks. @throws AppError bad-input for a feature with a blank in it. */
+/** Features travel as one text, separated by commas. @throws AppError bad-input for a feature with a comma in it. */
 function featuresText(features: readonly string[]): string {
   for (const feature of features) {
-    if (feature === '' || /\s/.test(feature)) {
-      throw new AppError('bad-input', 'A feature is one word without blanks.', { field: 'features' });
+    if (feature.trim() === '' || feature.includes(',')) {
+      throw new AppError('bad-input', 'A feature is a few words without a comma.', { field: 'features' });
     }
   }
-  return features.join(' ');
+  return features.join(',');
 }
 
 const offerParams = (offer: Omit<OfferFields, 'provider'>) => ({ ...offer, features: featuresText(offer.features) });

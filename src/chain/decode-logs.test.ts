@@ -79,7 +79,7 @@ const offerEvent = (event: 'Registered' | 'Updated', kind: 'OfferRegistered' | '
       offerId,
       provider,
       version,
-      { ...rest, features: features.join(' ') },
+      { ...rest, features: features.join(',') },
     ],
     ({ offerId, provider, version, offer: fields }) => ({
       kind,
@@ -224,7 +224,7 @@ describe('decodeLog', () => {
         gpuType: 'a\u202Eb',
         gpuModel: 'c\u0000\u001B[31md',
         region: 'eu',
-        features: 'x x  y',
+        features: 'x,x,, y z ',
         token: `0x${'00'.repeat(20)}`,
         price: 1,
         unit: 60,
@@ -239,7 +239,7 @@ describe('decodeLog', () => {
     ]);
     const decoded = decodeLog({ topics: topics as Hex[], data: data as Hex });
     expect(decoded).toMatchObject({
-      offer: { gpuType: 'a b', gpuModel: 'c  [31md', features: ['x', 'y'] },
+      offer: { gpuType: 'a b', gpuModel: 'c  [31md', features: ['x', 'y z'] },
     });
   });
 });

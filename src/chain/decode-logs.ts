@@ -257,7 +257,7 @@ function offerOf(kind: 'OfferRegistered' | 'OfferChanged', { topics, data }: Log
       gpuType: text(0),
       gpuModel: text(1),
       region: text(2),
-      features: [...new Set(text(3).split(' ').filter(Boolean))],
+      features: [...new Set(text(3).split(',').map((feature) => feature.trim()))].filter(Boolean),
       token: addressIn(digits(data, field(4))),
       price: BigInt(`0x${digits(data, field(5))}`),
       unit,
