@@ -1,4 +1,4 @@
-import { ActionIcon, Popover } from '@mantine/core';
+import { ActionIcon, Popover, ScrollArea } from '@mantine/core';
 import { notifications as toasts } from '@mantine/notifications';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { IconBell } from '@tabler/icons-react';
@@ -63,7 +63,10 @@ export function NotificationList() {
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={0} aria-label="Notifications">
-        <div className="notices" tabIndex={0} role="group" aria-label="Notifications, newest first">
+        <ScrollArea.Autosize
+          mah={420}
+          viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': 'Notifications, newest first' }}
+        >
           {notices.length === 0 ? <p className="quiet">Nothing happened yet.</p> : null}
           {notices.map((notice) => (
             <article key={notice.id} className={`notice notice-${notice.level}`}>
@@ -81,7 +84,7 @@ export function NotificationList() {
               )}
             </article>
           ))}
-        </div>
+        </ScrollArea.Autosize>
       </Popover.Dropdown>
     </Popover>
   );

@@ -25,7 +25,6 @@ export function Graph({ label, unit, times, values, top, format = plain }: Graph
   const limit = useRef(top);
   const scheme = useComputedColorScheme('dark');
   const last = values.findLast((value) => value !== null) ?? null;
-  limit.current = top;
 
   useEffect(() => {
     const element = holder.current;
@@ -79,8 +78,9 @@ export function Graph({ label, unit, times, values, top, format = plain }: Graph
   }, [scheme]);
 
   useEffect(() => {
+    limit.current = top;
     plot.current?.setData([times, values]);
-  }, [times, values, scheme]);
+  }, [times, values, scheme, top]);
 
   return (
     <div className="graph">

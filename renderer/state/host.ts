@@ -7,9 +7,8 @@ import { useLine } from './host-connection.ts';
 const missing = () => new AppError('host-down', 'The window is still connecting to Commonwatt.');
 
 /** Stands in until the first line exists: every call fails like a lost one. */
-const noClient = new Proxy(() => undefined, {
-  get: (target, key) =>
-    typeof key === 'symbol' || key === 'then' ? undefined : (noClient as unknown as typeof target),
+const noClient: ApiClient = new Proxy(() => undefined, {
+  get: (_target, key): unknown => (typeof key === 'symbol' || key === 'then' ? undefined : noClient),
   apply: () => Promise.reject(missing()),
 }) as unknown as ApiClient;
 

@@ -14,7 +14,7 @@ export function plainText(text: string, max = 80): string {
     .replaceAll(DECEIVING, '')
     .replaceAll(COMBINING_RUN, '$1')
     .trim();
-  const letters = [...line];
+  const letters = Array.from(line);
   return letters.length > max ? `${letters.slice(0, max - 1).join('')}…` : line;
 }
 

@@ -3,7 +3,7 @@ import { ETH, type Address, type Bytes32 } from '../../src/shared/ids.ts';
 import { readFilters } from '../../renderer/view/market-query.ts';
 
 export const CUSD = {
-  address: `0x${'c0'.repeat(20)}` as Address,
+  address: `0x${'c0'.repeat(20)}` satisfies Address,
   symbol: 'CUSD',
   name: 'Practice dollar',
   decimals: 6,

@@ -15,8 +15,8 @@ export interface OpenedWindow {
   host: FakeHost;
   url: string;
   /** Stops answering, as if the host had died; `start` brings it back at the same address. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
+  stop: () => Promise<void>;
+  start: () => Promise<void>;
 }
 
 export interface WindowOptions extends FakeOptions {

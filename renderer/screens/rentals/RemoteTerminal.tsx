@@ -145,6 +145,8 @@ function TerminalState({ state }: { state: State }) {
 
 function Find({ view, onClose }: { view: { current: TerminalView | null }; onClose: () => void }) {
   const [text, setText] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const next = () => view.current?.search.findNext(text);
   const previous = () => view.current?.search.findPrevious(text);
   const close = () => {
@@ -159,7 +161,7 @@ function Find({ view, onClose }: { view: { current: TerminalView | null }; onClo
         aria-label="Find"
         placeholder="Find"
         value={text}
-        autoFocus
+        ref={field}
         onChange={(event) => {
           setText(event.currentTarget.value);
           view.current?.search.findNext(event.currentTarget.value, { incremental: true });

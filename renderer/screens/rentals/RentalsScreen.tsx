@@ -43,7 +43,7 @@ export function RentalsScreen() {
           aria-label="Which rentals"
           fullWidth
           value={show}
-          onChange={(value) => setShow(value as Show)}
+          onChange={(value) => setShow(value)}
           data={[
             { value: 'open', label: `Open (${rentals.filter((rental) => rental.phase !== 'closed').length})` },
             { value: 'ended', label: 'Ended' },

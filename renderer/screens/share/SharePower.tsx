@@ -138,8 +138,8 @@ function sentenceOf(share: ShareStatus, draft: OfferDraft, devices: Device[]): s
       : `Anybody can rent ${plainText(offer.gpuModel)} for ${moneyText(offer.price, offer.token)} per ${unitName(offer.unit)}.`;
   }
   const { fields, token } = draft;
-  const chosen = devices.filter((device) => fields?.deviceIds.includes(device.id));
-  const what = chosen[0] ? plainText(`${chosen[0].vendor} ${chosen[0].model}`, 60) : 'this computer';
+  const chosen = devices.find((device) => fields?.deviceIds.includes(device.id));
+  const what = chosen ? plainText(`${chosen.vendor} ${chosen.model}`, 60) : 'this computer';
   if (!fields || !token || Object.keys(draft.problems).length > 0) {
     return share.detail === ''
       ? `Nobody can use ${what}. Check the price below, then turn it on.`

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { ApiInputs, ApiOutputs } from '../../../src/api/contract.ts';
 import { AppError, toAppError } from '../../../src/shared/errors.ts';
 import { formatAmount, parseAmount, type Token } from '../../../src/shared/money.ts';
+import { systemClock } from '../../../src/shared/time.ts';
 import { GIB } from '../../../src/shared/units.ts';
 import { useApi } from '../../state/host.ts';
 import { useNetwork } from '../../state/status.ts';
@@ -31,10 +32,10 @@ export interface OfferDraft {
   suggestion: Suggestion | undefined;
   loading: boolean;
   error: unknown;
-  set(change: Partial<OfferFields>): void;
-  reset(): void;
+  set: (change: Partial<OfferFields>) => void;
+  reset: () => void;
   /** @throws AppError naming the field that is wrong. */
-  build(now: number): OfferInput;
+  build: (now: number) => OfferInput;
   /** What is wrong by field, in words. */
   problems: Partial<Record<keyof OfferFields, string>>;
   token: Token | undefined;
@@ -132,14 +133,13 @@ export function useOfferDraft(): OfferDraft {
   const tokens = useNetwork()?.tokens ?? [];
   const suggest = useQuery(useApi().share.suggest.queryOptions({ staleTime: 60_000 }));
   const [changes, setChanges] = useState<Partial<OfferFields>>({});
+  const [openedAt] = useState(() => systemClock.now());
   const suggestion = suggest.data;
   const address = changes.token ?? suggestion?.offer.token;
   const token = tokens.find((known) => known.address === address);
   const suggestedToken = tokens.find((known) => known.address === suggestion?.offer.token);
   const fields =
-    suggestion && suggestedToken
-      ? { ...fieldsOf(suggestion.offer, suggestedToken, Math.floor(Date.now() / 1000)), ...changes }
-      : null;
+    suggestion && suggestedToken ? { ...fieldsOf(suggestion.offer, suggestedToken, openedAt), ...changes } : null;
   return {
     fields,
     suggestion,

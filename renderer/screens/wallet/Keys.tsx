@@ -30,7 +30,7 @@ export function Keys({ wallet }: { wallet: WalletStatus }) {
             wallet.address === null ? (
               'shown when open'
             ) : (
-              <span className="hash">
+              <span key="address" className="hash">
                 <code title={wallet.address}>{shortId(wallet.address)}</code>
                 <CopyButton text={wallet.address} label="Copy address" />
               </span>
