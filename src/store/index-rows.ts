@@ -35,7 +35,7 @@ export function offerFromRow({ taken, ...row }: OfferRow): IndexedOffer {
   return {
     ...row,
     price: BigInt(row.price),
-    features: row.features === '' ? [] : row.features.split(' '),
+    features: row.features === '' ? [] : row.features.split(','),
     free: row.status === 'active' ? Math.max(0, row.units - taken) : 0,
   };
 }

@@ -220,8 +220,8 @@ function writerOf(db: SqliteDatabase): IndexWriter {
     },
     eventsOfEntity: (entity) => ofEntity.all(entity).map(({ event }) => event),
     putOffer(offer, priceHour) {
-      const features = offer.features.join(' ');
-      const texts = `${offer.gpuType} ${offer.gpuModel} ${offer.region} ${features}`;
+      const features = offer.features.join(',');
+      const texts = `${offer.gpuType} ${offer.gpuModel} ${offer.region} ${offer.features.join(' ')}`;
       const words = ` ${wordsOf(texts).join(' ')}`;
       const row: OfferValues = { ...offer, features, price: offer.price.toString(), priceHour, taken: 0, words };
       const known = idOf.get(offer.offerId);
