@@ -95,6 +95,7 @@ describe('searching offers', () => {
     ['cpu unit:hour token:eth', (offer) => offer.gpuType === 'cpu'],
     ['nothing-like-this', () => false],
     ['gpu:voodoo', () => false],
+    ['region:atlantis', () => false],
   ])('%s finds exactly what it should, each once', (text, fits) => {
     const expected = visible(fits);
     for (const sort of OFFER_SORTS) {
