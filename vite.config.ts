@@ -102,6 +102,8 @@ export default defineConfig({
           // One project after the other: the later ones kill engines and measure time.
           sequence: { groupOrder: 0 },
           environment: 'node',
+          // Two busy cores are the smallest machine this runs on.
+          testTimeout: 30_000,
           include: ['{src,electron,renderer}/**/*.test.{ts,tsx}'],
           exclude: ['**/*.engine.test.ts'],
         },
