@@ -45,14 +45,15 @@ export function NotSignedIn() {
         title="This browser is not signed in"
         action={
           <>
-            <CommandLine command="npm run -s commonwatt -- serve --print-link" />
+            <CommandLine command="npm run -s commonwatt -- open" />
             <Button variant="default" onClick={() => location.reload()}>
               Try again
             </Button>
           </>
         }
       >
-        {problem ?? 'Only you may steer this computer.'} Open the sign-in link that Commonwatt prints when it starts.
+        {problem ?? 'Only you may steer this computer.'} Open the sign-in link that Commonwatt printed when it started,
+        or ask for a new one:
       </Blank>
     </main>
   );

@@ -28,6 +28,8 @@ test.describe('screenshots (made when asked for)', () => {
             height: width === 1280 ? 800 : 1080,
           });
           await page.locator(`.screen-${screen}`).waitFor();
+          if (screen === 'market')
+            await page.getByRole('textbox', { name: 'Search offers' }).fill('vram>=24 price<0.5');
           await page.waitForTimeout(1500);
           await page.screenshot({ path: `${FOLDER}/${screen}-${scheme}${width === 1280 ? '' : `-${width}`}.png` });
         });
