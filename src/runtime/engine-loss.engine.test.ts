@@ -1,14 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, openSync, readFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OwnEngine, ownEngineMissing } from '../../test/support/own-engine.ts';
 import type { Engine } from './engine.ts';
-import { hasEngine, isRoot, openTestEngine, planOf, sh, type TestEngine } from './engine-fixture.ts';
+import { hasEngine, openTestEngine, planOf, sh, type TestEngine } from './engine-fixture.ts';
 
-const dockerd = ['/usr/sbin/dockerd', '/usr/bin/dockerd'].find((file) => existsSync(file));
-const canRun = hasEngine && isRoot && dockerd !== undefined;
+const canRun = hasEngine && ownEngineMissing() === null;
 
 const until = (engine: Engine, reachable: boolean): Promise<void> =>
   new Promise((resolve) => {
@@ -24,67 +19,19 @@ const until = (engine: Engine, reachable: boolean): Promise<void> =>
   });
 
 describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and kills one of its own)', () => {
-  let folder: string;
-  let socket: string;
-  let daemon: ChildProcess;
+  let daemon: OwnEngine;
   let it: TestEngine;
 
-  const startDaemon = (): void => {
-    // What a crash leaves; the killed process may still count as there until it is reaped.
-    for (const file of ['pid', 'exec/containerd/containerd.pid']) rmSync(path.join(folder, file), { force: true });
-    // In a network namespace of its own: with `--bridge none` an engine deletes docker0, the bridge of the machine's real one.
-    daemon = spawn(
-      'unshare',
-      [
-        '--net',
-        '/bin/sh',
-        '-c',
-        'ip link set lo up && exec "$0" "$@"',
-        dockerd ?? '',
-        '-H',
-        `unix://${socket}`,
-        '--data-root',
-        path.join(folder, 'data'),
-        '--exec-root',
-        path.join(folder, 'exec'),
-        '--pidfile',
-        path.join(folder, 'pid'),
-        '--bridge',
-        'none',
-        '--log-level',
-        'error',
-        '--default-address-pool',
-        'base=10.199.0.0/16,size=28',
-      ],
-      { stdio: ['ignore', 'ignore', openSync(path.join(folder, 'log'), 'a')] },
-    );
-  };
-  const killDaemon = async (): Promise<void> => {
-    daemon.kill('SIGKILL');
-    await once(daemon, 'exit');
-  };
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'commonwatt-dockerd-'));
-    mkdirSync(path.join(folder, 'exec'));
-    socket = path.join(folder, 'docker.sock');
-    it = openTestEngine({ socketPath: socket });
+  beforeAll(() => {
+    daemon = new OwnEngine();
+    it = openTestEngine({ socketPath: daemon.socket });
   });
   afterAll(async () => {
     try {
       await it.dispose();
     } finally {
-      daemon.kill('SIGCONT');
-      daemon.kill('SIGTERM');
-      if (daemon.exitCode === null && daemon.signalCode === null) await once(daemon, 'exit');
+      await daemon.close();
     }
-    // The killed engine left its mounts.
-    const mounts = readFileSync('/proc/mounts', 'utf8')
-      .split('\n')
-      .map((line) => line.split(' ')[1] ?? '');
-    for (const mount of mounts.filter((at) => at.startsWith(folder)).toReversed())
-      execFileSync('umount', ['-l', mount]);
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test('down at first: a designed state, and every call says so', async () => {
@@ -98,7 +45,7 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
   });
 
   test('kill -9 of dockerd: supervision and streams end, and what comes back is honest', async () => {
-    startDaemon();
+    daemon.start();
     await until(it.engine, true);
     await it.engine.ensureSystemImages();
     await it.engine.keepWarm(1);
@@ -113,7 +60,7 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
       for await (const chunk of deal.logs({ follow: true, tail: 0 })) if (chunk.bytes.length === 0) break;
     })();
     const beforeMs = Date.now();
-    await killDaemon();
+    await daemon.kill();
     expect(await watching).toEqual({ kind: 'engine-lost' });
     await until(it.engine, false);
     await reading;
@@ -123,7 +70,7 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
     await expect(deal.inspect()).rejects.toMatchObject({ code: 'engine-down' });
     expect(await deal.supervise(new AbortController().signal)).toEqual({ kind: 'engine-lost' });
 
-    startDaemon();
+    daemon.start();
     await until(it.engine, true);
     expect(await it.engine.list()).toEqual([plan.dealId]);
     const again = await it.engine.find(plan.dealId);
@@ -146,9 +93,9 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
   test('an engine that stops answering without closing its socket is noticed', async () => {
     // The first attempt of a fresh engine may still be under way.
     await until(it.engine, true);
-    daemon.kill('SIGSTOP');
+    daemon.signal('SIGSTOP');
     await until(it.engine, false);
-    daemon.kill('SIGCONT');
+    daemon.signal('SIGCONT');
     await until(it.engine, true);
     expect(await it.engine.list()).toEqual([]);
   });
