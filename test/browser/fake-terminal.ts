@@ -121,6 +121,5 @@ export function createFakeTerminals(warm: string[]) {
     close: (id: string) => sessions.delete(id),
     /** What the window has acknowledged so far, over all sessions. */
     acked: () => [...sessions.values()].map((session) => session.acked),
-    open_: () => sessions.size,
   };
 }

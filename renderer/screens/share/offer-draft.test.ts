@@ -23,8 +23,15 @@ test('an untouched form publishes exactly the suggestion', () => {
 
 test('wrong fields are refused by name', () => {
   const fields = fieldsOf(suggested, token, NOW);
-  const refused = { price: '0', region: ' ', days: '400', cpus: '0', diskGib: 'many', uploadMbit: '0' };
-  for (const [name, value] of Object.entries(refused)) {
-    expect(() => buildOffer({ ...fields, [name]: value }, token, suggested, NOW), name).toThrow();
+  const refused = [
+    ['price', '0', 'more than zero'],
+    ['region', ' ', 'where this computer is'],
+    ['days', '400', 'from 1 to 365'],
+    ['cpus', '0', 'cores'],
+    ['diskGib', 'many', 'GiB'],
+    ['uploadMbit', '0', 'Mbit/s'],
+  ] as const;
+  for (const [name, value, words] of refused) {
+    expect(() => buildOffer({ ...fields, [name]: value }, token, suggested, NOW)).toThrow(words);
   }
 });

@@ -5,7 +5,7 @@ import type { ApiOutputs } from '../../../src/api/contract.ts';
 import type { Address } from '../../../src/shared/ids.ts';
 import { Amount } from '../../parts/Amount.tsx';
 import { LoadingRows } from '../../parts/Blank.tsx';
-import { toastDone } from '../../parts/errors-toast.ts';
+import { toastDone } from '../../parts/toast-done.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useApi } from '../../state/host.ts';

@@ -5,7 +5,7 @@ import type { ApiOutputs } from '../../../src/api/contract.ts';
 import { toAppError } from '../../../src/shared/errors.ts';
 import { isAddress, type Address } from '../../../src/shared/ids.ts';
 import { formatAmount, parseAmount } from '../../../src/shared/money.ts';
-import { toastDone } from '../../parts/errors-toast.ts';
+import { toastDone } from '../../parts/toast-done.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
 import { moneyText } from '../../view/money-view.ts';

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { ApiOutputs } from '../../../src/api/contract.ts';
 import { formatAmount, parseAmount, type Token } from '../../../src/shared/money.ts';
 import { LoadingRows } from '../../parts/Blank.tsx';
-import { toastDone } from '../../parts/errors-toast.ts';
+import { toastDone } from '../../parts/toast-done.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useApi } from '../../state/host.ts';
