@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { ApiOutputs } from '../../../src/api/contract.ts';
-import type { Address } from '../../../src/shared/ids.ts';
+import { ETH, type Address } from '../../../src/shared/ids.ts';
 import { Amount } from '../../parts/Amount.tsx';
 import { LoadingRows } from '../../parts/Blank.tsx';
 import { toastDone } from '../../parts/toast-done.ts';
@@ -42,7 +42,8 @@ export function Balances({ locked, practice, address }: BalancesProps) {
     setShown(true);
   };
   const rows = balances.data ?? [];
-  const first = rows[0];
+  // Rentals are mostly paid in a token; ETH in the wallet pays the network's fees.
+  const first = rows.find((row) => row.token.address !== ETH) ?? rows[0];
   return (
     <Panel
       title="Balances"
