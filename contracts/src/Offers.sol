@@ -45,7 +45,9 @@ contract Offers is Multicall {
         NONE,
         ACTIVE,
         PAUSED,
-        DELISTED
+        DELISTED,
+        /// By the validators' attestation, until one lifts it.
+        SUSPENDED
     }
 
     /// @dev One slot: 160 + 32 + 16 + 16 + 8 + 16 + 8 = 256 bits. The provider stands in the offer's id.
@@ -80,6 +82,9 @@ contract Offers is Multicall {
     /// @notice The bounties contract: takes and frees units.
     address public immutable jobs;
 
+    /// @notice The attestations contract: suspends offers and lifts it.
+    address public immutable attestations;
+
     mapping(bytes32 offerId => Offer) private _offers;
 
     event Registered(bytes32 indexed offerId, address indexed provider, uint64 version, OfferParams params);
@@ -109,11 +114,17 @@ contract Offers is Multicall {
         _;
     }
 
+    modifier onlyAttestations() {
+        if (msg.sender != attestations) revert NotModule(msg.sender);
+        _;
+    }
+
     /// @dev The modules know this contract and it knows them, so their addresses are computed before they are deployed.
-    constructor(Parameters parameters_, address rentals_, address jobs_) {
+    constructor(Parameters parameters_, address rentals_, address jobs_, address attestations_) {
         parameters = parameters_;
         rentals = rentals_;
         jobs = jobs_;
+        attestations = attestations_;
     }
 
     // ------------------------------------------------------------------------------------------------ providers
@@ -176,6 +187,21 @@ contract Offers is Multicall {
     /// @notice Gives one unit back when a deal ends.
     function free(bytes32 offerId) external onlyModule {
         --_offers[offerId].taken;
+    }
+
+    /// @notice No new deals, whatever the provider wants, until `unsuspend`. Running deals go on, and the provider may
+    /// still update or delist.
+    function suspend(bytes32 offerId) external onlyAttestations {
+        Offer memory offer = _offers[offerId];
+        if (offer.status != Status.ACTIVE && offer.status != Status.PAUSED) revert WrongStatus(offerId, offer.status);
+        _setStatus(offerId, offer, Status.SUSPENDED);
+    }
+
+    /// @notice Lifts a suspension. The offer is paused then: its provider resumes it when it wants deals again.
+    function unsuspend(bytes32 offerId) external onlyAttestations {
+        Offer memory offer = _offers[offerId];
+        if (offer.status != Status.SUSPENDED) revert WrongStatus(offerId, offer.status);
+        _setStatus(offerId, offer, Status.PAUSED);
     }
 
     // ------------------------------------------------------------------------------------------------ views

@@ -20,7 +20,8 @@ struct Terms {
     address signer;
     /// Key of the provider's host: signs finals, may settle, release and raise. An EOA.
     address providerSigner;
-    /// May sign vouchers while the renter is offline; the zero address for nobody.
+    /// May sign vouchers, or draw without one, while the renter is offline: a key, or the Attestations contract for a
+    /// committee of validators; the zero address for nobody.
     address witness;
     /// What it is paid in; the zero address is ETH.
     address token;
@@ -250,9 +251,10 @@ contract Rentals is EIP712, Multicall {
     // ------------------------------------------------------------------------------------------------ anybody
 
     /// @notice Pays what a voucher covers beyond what is paid, and keeps the lease open.
+    /// @param signature By the renter's signer or the witness; not looked at when the witness itself calls.
     function draw(Terms calldata terms, uint32 secs, bytes calldata signature) external {
         (bytes32 leaseId, Lease memory lease) = _require(terms, State.OPEN);
-        _checkVoucher(terms, leaseId, secs, signature);
+        if (msg.sender != terms.witness) _checkVoucher(terms, leaseId, secs, signature);
         uint32 billable = _payable(lease, secs);
         if (billable == lease.paidSeconds) revert NothingToDraw(leaseId, billable, lease.paidSeconds);
 

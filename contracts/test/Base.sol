@@ -88,7 +88,7 @@ abstract contract Base {
         manager = new AccessManager(admin);
         parameters = new Parameters(address(manager), treasury);
         vault = new Vault(parameters);
-        offers = new Offers(parameters, vm.computeCreateAddress(deployer, nonce + 4), ETH);
+        offers = new Offers(parameters, vm.computeCreateAddress(deployer, nonce + 4), ETH, ETH);
         rentals = new Rentals(parameters, vault, offers);
         dollar = new PracticeDollar(admin);
     }

@@ -6,13 +6,15 @@ import {Base} from "./Base.sol";
 
 /// Offers.tree, leaf by leaf. The test contract itself plays a module.
 contract OffersTest is Base {
+    address internal constant ATTESTATIONS = address(0xa77e);
+
     Offers internal own;
     OfferParams internal params;
     bytes32 internal offerId;
 
     function setUp() public override {
         super.setUp();
-        own = new Offers(parameters, address(this), address(0x10b5));
+        own = new Offers(parameters, address(this), address(0x10b5), ATTESTATIONS);
         params = offerParams(address(dollar), 5);
         vm.prank(provider);
         offerId = own.register(params, "salt");
@@ -283,6 +285,86 @@ contract OffersTest is Base {
     function test_free_revertsWhereNothingIsTaken() public {
         vm.expectRevert();
         own.free(offerId);
+    }
+
+    // ------------------------------------------------------------------------------------------------ suspend, unsuspend
+
+    function test_suspend_stopsNewDealsFromActiveAndFromPaused() public {
+        _take(1);
+        vm.expectEmit(true, true, true, true, address(own));
+        emit Offers.StatusChanged(offerId, 2, Offers.Status.SUSPENDED);
+        vm.prank(ATTESTATIONS);
+        own.suspend(offerId);
+        eq(own.freeUnits(offerId), 0, "none free");
+        bytes20 hash = _hash();
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.SUSPENDED));
+        own.take(offerId, 2, provider, hash);
+        own.free(offerId);
+        eq(own.get(offerId).taken, 0, "running deals end as ever");
+        vm.prank(provider);
+        bytes32 other = own.register(params, "other");
+        vm.prank(provider);
+        own.pause(other);
+        vm.prank(ATTESTATIONS);
+        own.suspend(other);
+        yes(own.get(other).status == Offers.Status.SUSPENDED, "from paused");
+    }
+
+    function test_suspend_leavesUpdateAndDelistToTheProvider() public {
+        vm.prank(ATTESTATIONS);
+        own.suspend(offerId);
+        bytes memory reason = abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.SUSPENDED);
+        vm.startPrank(provider);
+        vm.expectRevert(reason);
+        own.resume(offerId);
+        vm.expectRevert(reason);
+        own.pause(offerId);
+        own.update(offerId, params);
+        yes(own.get(offerId).status == Offers.Status.SUSPENDED, "updating lifts nothing");
+        own.delist(offerId);
+        yes(own.get(offerId).status == Offers.Status.DELISTED, "delisted");
+        vm.stopPrank();
+    }
+
+    function test_suspend_revertsUnlessActiveOrPaused() public {
+        vm.startPrank(ATTESTATIONS);
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, bytes32("?"), Offers.Status.NONE));
+        own.suspend("?");
+        own.suspend(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.SUSPENDED));
+        own.suspend(offerId);
+        vm.stopPrank();
+        vm.prank(provider);
+        own.delist(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.DELISTED));
+        vm.prank(ATTESTATIONS);
+        own.suspend(offerId);
+    }
+
+    function test_suspend_revertsForOthers() public {
+        address[4] memory others = [stranger, provider, address(this), address(0x10b5)];
+        for (uint256 i; i < 4; i++) {
+            vm.startPrank(others[i]);
+            vm.expectRevert(abi.encodeWithSelector(Offers.NotModule.selector, others[i]));
+            own.suspend(offerId);
+            vm.expectRevert(abi.encodeWithSelector(Offers.NotModule.selector, others[i]));
+            own.unsuspend(offerId);
+            vm.stopPrank();
+        }
+    }
+
+    function test_unsuspend_leavesItPausedForTheProvider() public {
+        vm.startPrank(ATTESTATIONS);
+        own.suspend(offerId);
+        vm.expectEmit(true, true, true, true, address(own));
+        emit Offers.StatusChanged(offerId, 3, Offers.Status.PAUSED);
+        own.unsuspend(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.PAUSED));
+        own.unsuspend(offerId);
+        vm.stopPrank();
+        vm.prank(provider);
+        own.resume(offerId);
+        eq(own.freeUnits(offerId), 4, "free again");
     }
 
     function test_multicall_changesManyAtOnce() public {

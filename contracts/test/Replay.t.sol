@@ -34,7 +34,8 @@ struct History {
     OfferParams offer;
     bytes32 salt;
     Terms[2] terms;
-    Op[] ops;
+    /// The ABI encoding of Op[].
+    bytes ops;
 }
 
 /// Runs the histories that contracts/tools/replay.mjs has written and compares every answer and every state with the
@@ -124,8 +125,9 @@ contract ReplayTest is Base {
 
     function _run(uint256 file, uint256 number, History memory h) internal {
         offerId = offers.offerIdOf(provider, h.salt);
-        for (uint256 i; i < h.ops.length; i++) {
-            Op memory op = h.ops[i];
+        Op[] memory ops = abi.decode(h.ops, (Op[]));
+        for (uint256 i; i < ops.length; i++) {
+            Op memory op = ops[i];
             vm.warp(op.time);
             (address target, bytes memory call) = _call(h, op);
             vm.prank(op.caller);

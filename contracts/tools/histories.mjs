@@ -2,7 +2,7 @@
  * Random histories for the replay: what everybody does to two leases of one offer, with the model's answer and state after
  * every call. Times fall on the edges of windows, seconds on the edges of caps, callers and signers are often the wrong ones.
  */
-import { AbiCoder, Interface, computeAddress, keccak256, toBeHex, zeroPadValue } from 'ethers';
+import { AbiCoder, Interface, ParamType, computeAddress, keccak256, toBeHex, zeroPadValue } from 'ethers';
 import { OFFERS_ABI } from '../../src/chain/abi/Offers.ts';
 import { PARAMETERS_ABI } from '../../src/chain/abi/Parameters.ts';
 import { RENTALS_ABI } from '../../src/chain/abi/Rentals.ts';
@@ -319,10 +319,17 @@ const coder = AbiCoder.defaultAbiCoder();
 const OFFER_TUPLE =
   'tuple(string gpuType, string gpuModel, string region, string features, address token, uint128 price, uint32 unit, ' +
   'uint32 minSeconds, uint40 endsBy, uint16 gpuCount, uint32 gpuMemoryGb, uint16 units, bytes32 peerKey, address providerSigner)';
-const OP_TUPLE =
-  'tuple(uint8 kind, uint40 time, address caller, uint256 value, uint8 lease, uint128 a, uint64 b, uint8 key1, uint8 key2, ' +
-  'bytes32 answer, bytes32 state)';
-const HISTORY_TUPLE = `tuple(${OFFER_TUPLE} offer, bytes32 salt, ${TERMS_TUPLE}[2] terms, ${OP_TUPLE}[] ops)`;
+const HISTORY = ParamType.from(`tuple(${OFFER_TUPLE} offer, bytes32 salt, ${TERMS_TUPLE}[2] terms, bytes ops)`);
+
+/** `abi.encode` of the operations: every field is one word, so this needs no encoder. */
+const encodeOps = (ops) =>
+  packed([
+    0x20,
+    ops.length,
+    ...ops.flatMap((op) => [
+      op.kind, op.time, op.caller, op.value, op.lease, op.a, op.b, op.key1, op.key2, op.answer, op.state,
+    ]),
+  ]);
 
 /** `count` histories in one world, as Replay.t.sol reads them. */
 export function makeFile(seed, count) {
@@ -335,6 +342,6 @@ export function makeFile(seed, count) {
     world = { ...made.world, leases: new Map(), offers: new Map() };
     histories.push(made.h);
   }
-  const bytes = coder.encode(['bytes[]'], [histories.map((h) => coder.encode([HISTORY_TUPLE], [h]))]);
+  const bytes = coder.encode(['bytes[]'], [histories.map((h) => coder.encode([HISTORY], [{ ...h, ops: encodeOps(h.ops) }]))]);
   return { histories, bytes };
 }

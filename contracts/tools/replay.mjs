@@ -4,15 +4,17 @@
  *
  *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1]
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { getBytes } from 'ethers';
 import { CONTRACTS, ROOT } from './compiler.mjs';
 import { KIND_NAMES, RENTALS_ADDRESS, makeFile } from './histories.mjs';
 
 const PER_FILE = 250;
+const FILES_PER_RUN = 8;
 const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
 
 const { values } = parseArgs({ options: { histories: { type: 'string', default: '10000' }, seed: { type: 'string' } } });
@@ -24,57 +26,79 @@ if (!existsSync(forge)) {
   process.exit(0);
 }
 
-const dir = path.join(CONTRACTS, 'cache/replay');
-rmSync(dir, { recursive: true, force: true });
-mkdirSync(dir, { recursive: true });
+const root = path.join(CONTRACTS, 'cache/replay');
+rmSync(root, { recursive: true, force: true });
 const calls = {};
-const reverted = {};
-const all = [];
+const refused = {};
 const started = performance.now();
-for (let file = 0; file < files; file += 1) {
-  const { histories, bytes } = makeFile(seed + file, PER_FILE);
-  writeFileSync(path.join(dir, `${file}.bin`), getBytes(bytes));
-  all.push(histories.map(({ ops }) => ops.map(({ kind, caller, time, a, b, value, lease, key1, key2, said }) =>
-    `${time} ${KIND_NAMES[kind]} by ${caller}: lease ${lease}, a ${a}, b ${b}, value ${value}, keys ${key1} ${key2} -> ${said ?? 'ok'}`)));
-  for (const { ops } of histories) {
-    for (const { kind, said } of ops) {
-      const name = KIND_NAMES[kind];
-      calls[name] = (calls[name] ?? 0) + 1;
-      if (said) reverted[said.split('(')[0]] = (reverted[said.split('(')[0]] ?? 0) + 1;
-    }
-  }
-}
-const modelSeconds = (performance.now() - started) / 1000;
 
-const result = spawnSync(forge, ['test', '--match-contract', 'ReplayTest', '--json'], {
-  cwd: CONTRACTS,
-  encoding: 'utf8',
-  maxBuffer: 1 << 28,
-  env: {
-    ...process.env,
-    PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`,
-    REPLAY_DIR: dir,
-    REPLAY_FILES: `${files}`,
-    REPLAY_RENTALS: RENTALS_ADDRESS,
-  },
-});
-const json = result.stdout.split('\n').find((line) => line.startsWith('{'));
-const test = json && Object.values(JSON.parse(json))[0].test_results['test_replay()'];
-if (test?.status !== 'Success') {
+/** One history in words, up to the call that went wrong. */
+const inWords = ({ ops }, last) =>
+  ops
+    .slice(0, last + 1)
+    .map(
+      ({ kind, caller, time, a, b, value, lease, key1, key2, said }) =>
+        `${time} ${KIND_NAMES[kind]} by ${caller}: lease ${lease}, a ${a}, b ${b}, value ${value}, keys ${key1} ${key2} -> ${said ?? 'ok'}`,
+    )
+    .join('\n');
+
+/** Lets the contracts run one folder of files; resolves with what is wrong, or null. */
+async function runForge(dir, made) {
+  const child = spawn(forge, ['test', '--match-contract', 'ReplayTest', '--json'], {
+    cwd: CONTRACTS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`,
+      REPLAY_DIR: dir,
+      REPLAY_FILES: `${made.length}`,
+      REPLAY_RENTALS: RENTALS_ADDRESS,
+    },
+  });
+  const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const json = out.split('\n').find((line) => line.startsWith('{'));
+  const test = json && Object.values(JSON.parse(json))[0].test_results['test_replay()'];
+  if (test?.status === 'Success') return null;
   const where = /Differs\((\d+), (\d+), (\d+)/.exec(test?.reason ?? '');
-  console.error(`Replay with --seed ${seed} failed: ${test?.reason ?? `${result.stderr}${result.stdout}`.slice(-4000)}`);
-  if (where) console.error(all[Number(where[1])][Number(where[2])].slice(0, Number(where[3]) + 1).join('\n'));
+  const history = where && made[Number(where[1])][Number(where[2])];
+  return [test?.reason ?? `${error}${out}`.slice(-4000), history && inWords(history, Number(where[3]))].join('\n');
+}
+
+// The model writes the next files while the contracts run the last ones.
+let running = Promise.resolve(null);
+let wrong = null;
+for (let first = 0; first < files && wrong === null; first += FILES_PER_RUN) {
+  const dir = path.join(root, `${first}`);
+  mkdirSync(dir, { recursive: true });
+  const made = [];
+  for (let file = first; file < Math.min(first + FILES_PER_RUN, files); file += 1) {
+    const { histories, bytes } = makeFile(seed + file, PER_FILE);
+    writeFileSync(path.join(dir, `${file - first}.bin`), getBytes(bytes));
+    made.push(histories);
+    for (const { kind, said } of histories.flatMap(({ ops }) => ops)) {
+      calls[KIND_NAMES[kind]] = (calls[KIND_NAMES[kind]] ?? 0) + 1;
+      const error = said?.split('(')[0];
+      if (error) refused[error] = (refused[error] ?? 0) + 1;
+    }
+    // Lets the child's output through between two files.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  wrong = await running;
+  if (wrong === null) running = runForge(dir, made);
+}
+wrong ??= await running;
+rmSync(root, { recursive: true, force: true });
+if (wrong !== null) {
+  console.error(`Replay with --seed ${seed} failed: ${wrong}`);
   process.exit(1);
 }
-const total = Object.values(calls).reduce((sum, n) => sum + n, 0);
 console.log(
   JSON.stringify({
     histories: files * PER_FILE,
-    calls: total,
+    calls: Object.values(calls).reduce((sum, n) => sum + n, 0),
     seed,
-    modelSeconds: Number(modelSeconds.toFixed(1)),
     seconds: Number(((performance.now() - started) / 1000).toFixed(1)),
     byCall: calls,
-    refused: reverted,
+    refused,
   }),
 );

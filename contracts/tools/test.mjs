@@ -2,9 +2,11 @@
  * Every test of the contracts: unit tests, fuzz and invariants under forge, the branch specs (`.tree`), the gas
  * snapshot. The last line is `N passed, N failed, N skipped`.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { CONTRACTS, ROOT } from './compiler.mjs';
 
 const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
@@ -43,18 +45,22 @@ function checkTrees() {
   }
 }
 
+const env = { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` };
+
+async function run(command, args) {
+  const child = spawn(command, args, { cwd: CONTRACTS, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: (await closed)[0], stdout, stderr };
+}
+
 /** One forge run; its JSON names every test. */
-function runForge() {
+async function runForge() {
   const started = Date.now();
-  const result = spawnSync(forge, ['test', '--json', ...process.argv.slice(2)], {
-    cwd: CONTRACTS,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    env: { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` },
-  });
-  const json = result.stdout.split('\n').find((line) => line.startsWith('{'));
+  const { stdout, stderr } = await run(forge, ['test', '--json', '--no-match-contract', 'ReplayTest', ...process.argv.slice(2)]);
+  const json = stdout.split('\n').find((line) => line.startsWith('{'));
   if (!json) {
-    report('forge', 'failed', `${result.stderr}${result.stdout}`.trim().slice(-4000));
+    report('forge', 'failed', `${stderr}${stdout}`.trim().slice(-4000));
     return;
   }
   const invariants = [];
@@ -63,24 +69,36 @@ function runForge() {
       const name = `${suite.split(':').at(-1)} ${test}`;
       const outcome = status === 'Success' ? 'passed' : status === 'Skipped' ? 'skipped' : 'failed';
       report(name, outcome, [reason, counterexample && JSON.stringify(counterexample)].filter(Boolean).join(' '));
-      if (kind.Invariant) invariants.push(`${test.replace('()', '')}: ${kind.Invariant.runs} runs, ${kind.Invariant.calls} calls, ${kind.Invariant.reverts} reverts`);
+      const { runs, calls, reverts } = kind.Invariant ?? {};
+      if (runs) invariants.push(`${test.replace('()', '')}: ${runs} runs, ${calls} calls, ${reverts} reverts`);
     }
   }
   for (const line of invariants.toSorted()) console.log(line);
-  console.log(`forge took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  console.log(`forge: ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
 /** A tool of ours as one test. */
-function runTool(file, ...args) {
-  const result = spawnSync(process.execPath, [path.join(CONTRACTS, 'tools', file), ...args], { encoding: 'utf8' });
-  const skipped = /^SKIPPED .*?: (.*)$/m.exec(result.stdout);
-  if (skipped) report(`${file} ${args.join(' ')}`, 'skipped', skipped[1]);
-  else report(`${file} ${args.join(' ')}`, result.status === 0 ? 'passed' : 'failed', result.stderr.trim());
+async function runTool(file, ...args) {
+  const name = [file, ...args].join(' ');
+  const started = Date.now();
+  const { code, stdout, stderr } = await run(process.execPath, [path.join(CONTRACTS, 'tools', file), ...args]);
+  const skipped = /^SKIPPED .*?: (.*)$/m.exec(stdout);
+  if (skipped) report(name, 'skipped', skipped[1]);
+  else report(name, code === 0 ? 'passed' : 'failed', stderr.trim());
+  if (!skipped) console.log(`${name}: ${((Date.now() - started) / 1000).toFixed(0)} s ${stdout.trim().slice(0, 200)}`);
 }
 
 checkTrees();
-if (existsSync(forge)) runForge();
-else report('forge tests', 'skipped', 'there is no forge binary for this system (@foundry-rs/forge-linux-amd64)');
-runTool('gas.mjs', '--check');
+if (existsSync(forge)) {
+  const built = await run(forge, ['build']);
+  if (built.code !== 0) {
+    report('forge build', 'failed', `${built.stderr}${built.stdout}`.trim().slice(-4000));
+  } else {
+    await Promise.all([runForge(), runTool('replay.mjs')]);
+  }
+} else {
+  report('forge tests and the replay', 'skipped', 'there is no forge binary for this system (@foundry-rs/forge-linux-amd64)');
+}
+await runTool('gas.mjs', '--check');
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed > 0 ? 1 : 0);
