@@ -21,6 +21,16 @@ contract Parameters is AccessManaged {
     /// @notice How long after a pause has lapsed no new one can be set, in seconds (30 days).
     uint40 public constant PAUSE_REST_SECONDS = 30 days;
 
+    /// @notice Largest share of a stake that a rejected result may cost, in hundredths of a percent (25 %).
+    uint16 public constant MAX_SLASH_BPS = 2_500;
+
+    /// @notice Highest reputation below which a provider may be kept from new jobs, of 100 to start with.
+    uint16 public constant MAX_INACTIVE_BELOW = 90;
+
+    /// @notice Bounds of the minimum stakes, in the smallest unit of WATT (1 and 100,000 WATT).
+    uint96 public constant LEAST_MIN_STAKE = 1e18;
+    uint96 public constant MOST_MIN_STAKE = 100_000e18;
+
     /// @notice Vault account that network fees are credited to.
     address public immutable treasury;
 
@@ -36,12 +46,31 @@ contract Parameters is AccessManaged {
     /// @notice Whether a token may be deposited and named in an offer. ETH (address 0) always may.
     mapping(address token => bool) public isTokenAllowed;
 
+    /// @notice Share of a provider's stake that a rejected result costs, in hundredths of a percent (10 %). A job takes it
+    /// into its Terms.
+    uint16 public slashBps = 1_000;
+
+    /// @notice Reputation below which a provider gets no new jobs until it has qualified again.
+    uint16 public inactiveBelow = 50;
+
+    /// @notice Least stake of a provider that counts, in the smallest unit of WATT (100 WATT).
+    uint96 public minProviderStake = 100e18;
+
+    /// @notice Least stake of a validator that counts, in the smallest unit of WATT (1,000 WATT).
+    uint96 public minValidatorStake = 1_000e18;
+
     event TokenAllowed(address indexed token);
     event FeeSet(uint16 feeBps);
+    event SlashSet(uint16 slashBps);
+    event InactiveBelowSet(uint16 inactiveBelow);
+    event MinStakesSet(uint96 provider, uint96 validator);
     event NewDealsPaused(uint40 until, uint40 pauseAllowedAt);
     event NewDealsResumed();
 
     error FeeTooHigh(uint16 feeBps, uint16 maxFeeBps);
+    error SlashTooHigh(uint16 slashBps, uint16 maxSlashBps);
+    error InactiveBelowTooHigh(uint16 inactiveBelow, uint16 maxInactiveBelow);
+    error MinStakeOutOfBounds(uint96 minStake, uint96 least, uint96 most);
     error PauseNotAllowedYet(uint40 pauseAllowedAt);
     error NotPaused();
     error NotAContract(address token);
@@ -73,6 +102,33 @@ contract Parameters is AccessManaged {
         emit FeeSet(newFeeBps);
     }
 
+    /// @notice Sets what a rejected result costs, for jobs posted from now on.
+    /// @param newSlashBps Hundredths of a percent of the stake, at most `MAX_SLASH_BPS`.
+    function setSlash(uint16 newSlashBps) external restricted {
+        if (newSlashBps > MAX_SLASH_BPS) revert SlashTooHigh(newSlashBps, MAX_SLASH_BPS);
+        slashBps = newSlashBps;
+        emit SlashSet(newSlashBps);
+    }
+
+    /// @notice Sets the reputation below which a provider gets no new jobs.
+    /// @param newInactiveBelow At most `MAX_INACTIVE_BELOW`, so that nobody who starts is kept out.
+    function setInactiveBelow(uint16 newInactiveBelow) external restricted {
+        if (newInactiveBelow > MAX_INACTIVE_BELOW) revert InactiveBelowTooHigh(newInactiveBelow, MAX_INACTIVE_BELOW);
+        inactiveBelow = newInactiveBelow;
+        emit InactiveBelowSet(newInactiveBelow);
+    }
+
+    /// @notice Sets the least stakes that count for new deals.
+    /// @param provider Smallest units of WATT, from `LEAST_MIN_STAKE` to `MOST_MIN_STAKE`.
+    /// @param validator As `provider`.
+    function setMinStakes(uint96 provider, uint96 validator) external restricted {
+        _checkMinStake(provider);
+        _checkMinStake(validator);
+        minProviderStake = provider;
+        minValidatorStake = validator;
+        emit MinStakesSet(provider, validator);
+    }
+
     /// @notice Stops new deals for 7 days. Running deals and every exit go on. After it has lapsed it cannot be set
     /// again for 30 days.
     function pauseNewDeals() external restricted {
@@ -94,5 +150,11 @@ contract Parameters is AccessManaged {
     /// @return pausedUntil Unix seconds until which no new deal can open.
     function forNewDeal() external view returns (uint16 fee, uint40 pausedUntil) {
         return (feeBps, newDealsPausedUntil);
+    }
+
+    function _checkMinStake(uint96 minStake) private pure {
+        if (minStake < LEAST_MIN_STAKE || minStake > MOST_MIN_STAKE) {
+            revert MinStakeOutOfBounds(minStake, LEAST_MIN_STAKE, MOST_MIN_STAKE);
+        }
     }
 }

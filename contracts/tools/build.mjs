@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CONTRACTS, ROOT, SETTINGS, compile, solcVersion } from './compiler.mjs';
 
-/** What is deployed. AccessManager is OpenZeppelin's, unmodified. */
+/** What is deployed. AccessManager and TimelockController are OpenZeppelin's, unmodified. */
 const PRODUCTS = [
   ['AccessManager', '@openzeppelin/contracts/access/manager/AccessManager.sol'],
   ['Parameters', 'src/Parameters.sol'],
@@ -17,6 +17,11 @@ const PRODUCTS = [
   ['Offers', 'src/Offers.sol'],
   ['Rentals', 'src/Rentals.sol'],
   ['PracticeDollar', 'src/PracticeDollar.sol'],
+  ['Watt', 'src/Watt.sol'],
+  ['Stakes', 'src/Stakes.sol'],
+  ['TimelockController', '@openzeppelin/contracts/governance/TimelockController.sol'],
+  ['StakeGovernor', 'src/StakeGovernor.sol'],
+  ['Deployer', 'src/Deployer.sol'],
 ];
 
 /** EIP-170. */

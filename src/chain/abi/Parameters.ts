@@ -73,6 +73,43 @@ export const PARAMETERS_ABI = [
   {
     "inputs": [
       {
+        "internalType": "uint16",
+        "name": "inactiveBelow",
+        "type": "uint16"
+      },
+      {
+        "internalType": "uint16",
+        "name": "maxInactiveBelow",
+        "type": "uint16"
+      }
+    ],
+    "name": "InactiveBelowTooHigh",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint96",
+        "name": "minStake",
+        "type": "uint96"
+      },
+      {
+        "internalType": "uint96",
+        "name": "least",
+        "type": "uint96"
+      },
+      {
+        "internalType": "uint96",
+        "name": "most",
+        "type": "uint96"
+      }
+    ],
+    "name": "MinStakeOutOfBounds",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "token",
         "type": "address"
@@ -95,6 +132,22 @@ export const PARAMETERS_ABI = [
       }
     ],
     "name": "PauseNotAllowedYet",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint16",
+        "name": "slashBps",
+        "type": "uint16"
+      },
+      {
+        "internalType": "uint16",
+        "name": "maxSlashBps",
+        "type": "uint16"
+      }
+    ],
+    "name": "SlashTooHigh",
     "type": "error"
   },
   {
@@ -133,6 +186,38 @@ export const PARAMETERS_ABI = [
     "inputs": [
       {
         "indexed": false,
+        "internalType": "uint16",
+        "name": "inactiveBelow",
+        "type": "uint16"
+      }
+    ],
+    "name": "InactiveBelowSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "provider",
+        "type": "uint96"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "validator",
+        "type": "uint96"
+      }
+    ],
+    "name": "MinStakesSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
         "internalType": "uint40",
         "name": "until",
         "type": "uint40"
@@ -151,6 +236,19 @@ export const PARAMETERS_ABI = [
     "anonymous": false,
     "inputs": [],
     "name": "NewDealsResumed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
+        "internalType": "uint16",
+        "name": "slashBps",
+        "type": "uint16"
+      }
+    ],
+    "name": "SlashSet",
     "type": "event"
   },
   {
@@ -181,12 +279,64 @@ export const PARAMETERS_ABI = [
   },
   {
     "inputs": [],
+    "name": "LEAST_MIN_STAKE",
+    "outputs": [
+      {
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MAX_FEE_BPS",
     "outputs": [
       {
         "internalType": "uint16",
         "name": "",
         "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MAX_INACTIVE_BELOW",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MAX_SLASH_BPS",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MOST_MIN_STAKE",
+    "outputs": [
+      {
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
       }
     ],
     "stateMutability": "view",
@@ -277,6 +427,19 @@ export const PARAMETERS_ABI = [
   },
   {
     "inputs": [],
+    "name": "inactiveBelow",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "isConsumingScheduledOp",
     "outputs": [
       {
@@ -302,6 +465,32 @@ export const PARAMETERS_ABI = [
         "internalType": "bool",
         "name": "",
         "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "minProviderStake",
+    "outputs": [
+      {
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "minValidatorStake",
+    "outputs": [
+      {
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
       }
     ],
     "stateMutability": "view",
@@ -374,6 +563,63 @@ export const PARAMETERS_ABI = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint16",
+        "name": "newInactiveBelow",
+        "type": "uint16"
+      }
+    ],
+    "name": "setInactiveBelow",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint96",
+        "name": "provider",
+        "type": "uint96"
+      },
+      {
+        "internalType": "uint96",
+        "name": "validator",
+        "type": "uint96"
+      }
+    ],
+    "name": "setMinStakes",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint16",
+        "name": "newSlashBps",
+        "type": "uint16"
+      }
+    ],
+    "name": "setSlash",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "slashBps",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "treasury",
     "outputs": [
@@ -389,4 +635,4 @@ export const PARAMETERS_ABI = [
 ] as const;
 
 export const PARAMETERS_BYTECODE =
-  '0x60a03461015d57601f610e2b38819003918201601f19168301916001600160401b0383118484101761016157808492604094855283398101031261015d57610052602061004b83610175565b9201610175565b9060018060a01b03165f54907f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad6020604051838152a1600162ffff0160a01b031990911617607d60a91b175f556001600160a01b0381161561014e576080525f808052600260209081527fac33ff75c19e70fe83507db0d683fd3465c996598dc972688b7ace676c89077b805460ff191660011790556040517faab062e3faf62b6c9a0f8e62af66e0310e27127a8c871a67be7dd4d93de6da53927fbeceb48aeaa805aeae57be163cca6249077a18734e408a85aa74e875c43738098180a260fa8152a1604051610ca1908161018a8239608051816108e30152f35b639c707f9560e01b5f5260045ffd5b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b51906001600160a01b038216820361015d5756fe6080806040526004361015610012575f80fd5b5f3560e01c908163245d0ab1146109bc5750806324a9d8531461097b57806333d8262c146109425780635b8528331461090757806361d027b31461089957806373003fae146108575780637a9e5e4b146107345780637e2dd000146105ac5780638e005553146104b55780638fb3603714610424578063b53472ef1461033d578063b53f35dc1461025b578063bf7e214f1461020b578063c82a0a45146101d0578063d55be8c614610196578063f4293614146101465763f9eaee0d146100d7575f80fd5b346101425760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760043573ffffffffffffffffffffffffffffffffffffffff8116809103610142575f526002602052602060ff60405f2054166040519015158152f35b5f80fd5b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760405f5464ffffffffff82519161ffff8160a81c16835260b81c166020820152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760206040516103e88152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602060405162278d008152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602073ffffffffffffffffffffffffffffffffffffffff5f5416604051908152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610142576102933633610a6b565b5f5464ffffffffff8160b81c16421015610315577fffffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffff7bffffffffff00000000000000000000000000000000000000000000004260b81b169116175f557fb6a54ab3fb767262a5ead452b7072282a31bde266a1d1df5b5f17514e53f2fa65f80a1005b7f6cd60201000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101425760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760043573ffffffffffffffffffffffffffffffffffffffff811690818103610142576103983633610a6b565b3b156103f957805f52600260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790557fbeceb48aeaa805aeae57be163cca6249077a18734e408a85aa74e875c43738095f80a2005b7f8a8b41ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610142575f5460a01c60ff16156104ad5760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f610483565b346101425760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760043561ffff811690818103610142576104fe3633610a6b565b6103e8821161057a577faab062e3faf62b6c9a0f8e62af66e0310e27127a8c871a67be7dd4d93de6da53916020917fffffffffffffffffff0000ffffffffffffffffffffffffffffffffffffffffff76ffff0000000000000000000000000000000000000000005f549260a81b169116175f55604051908152a1005b507f3c057d7b000000000000000000000000000000000000000000000000000000005f526004526103e860245260445ffd5b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112610142576105e43633610a6b565b60015464ffffffffff8116804210610709575062093a8064ffffffffff42160164ffffffffff81116106dc5764ffffffffff907fffffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffff7bffffffffff00000000000000000000000000000000000000000000005f549260b81b16911617805f5560b81c169062278d0082019164ffffffffff83116106dc577fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000060409264ffffffffff7f744bea2856f37b7b9ad9331252b5b8b87464fc5f5d613f26f80eed72a35fedb69516918291161760015582519182526020820152a1005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f848846e8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346101425760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760043573ffffffffffffffffffffffffffffffffffffffff811690818103610142575f549073ffffffffffffffffffffffffffffffffffffffff8216330361082b573b156107ff57817f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad927fffffffffffffffffffffffff000000000000000000000000000000000000000060209316175f55604051908152a1005b507fc2f31e5e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602064ffffffffff60015416604051908152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602060405162093a808152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602060405160fa8152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261014257602061ffff5f5460a81c16604051908152f35b34610142575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101425760209064ffffffffff5f5460b81c168152f35b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117610a3e57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b5f915f549173ffffffffffffffffffffffffffffffffffffffff83169282600411610142575f5f9060405f81519573ffffffffffffffffffffffffffffffffffffffff60208801917fb700961300000000000000000000000000000000000000000000000000000000835216968760248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152610b1c6084826109fd565b828052826020525190895afa610c8e575b15610b3b575b505050505050565b63ffffffff1615610c62577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674010000000000000000000000000000000000000000175f55823b15610142577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0925f92836064601f94604051978896879586937f94c7d7ee00000000000000000000000000000000000000000000000000000000855260048501526040602485015280604485015280868686013785858286010152011681010301925af18015610c5757610c44575b507fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff81541690555f8080808080610b33565b610c5091505f906109fd565b5f5f610c12565b6040513d5f823e3d90fd5b507f068ca9d8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b50505f516020518060201c150290610b2d56';
+  '0x60a03461018957601f61142c38819003918201601f19168301916001600160401b0383118484101761018d57808492604094855283398101031261018957610052602061004b836101a1565b92016101a1565b9060018060a01b03165f54907f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad6020604051838152a1607d60a91b600162ffff0160a01b03199290921617175f55600380546001600160e01b031916783635c9adc5dea00000000000056bc75e2d63100000003203e81790556001600160a01b0381161561017a576080525f808052600260209081527fac33ff75c19e70fe83507db0d683fd3465c996598dc972688b7ace676c89077b805460ff191660011790556040517faab062e3faf62b6c9a0f8e62af66e0310e27127a8c871a67be7dd4d93de6da53927fbeceb48aeaa805aeae57be163cca6249077a18734e408a85aa74e875c43738098180a260fa8152a160405161127690816101b6823960805181610ac40152f35b639c707f9560e01b5f5260045ffd5b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b51906001600160a01b03821682036101895756fe6080806040526004361015610012575f80fd5b5f3560e01c908163017ddd3514610f0a575080630681e65114610ecb5780630ea432e214610df25780631b93d3f114610db9578063245d0ab114610d7557806324a9d85314610d3457806326678e3914610c2157806331440f5514610be757806333d8262c14610bae578063409af24814610b635780635b85283314610b285780635ee6303314610ae857806361d027b314610a7a57806373003fae14610a385780637a9e5e4b146109155780637e2dd0001461078d57806380afbc47146106a95780638e005553146105b25780638fb360371461052157806392dc95ea146104df578063b53472ef146103f8578063b53f35dc14610316578063bf7e214f146102c6578063c82a0a451461028b578063d55be8c614610251578063f429361414610201578063f53333e2146101bf5763f9eaee0d14610150575f80fd5b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043573ffffffffffffffffffffffffffffffffffffffff81168091036101bb575f526002602052602060ff60405f2054166040519015158152f35b5f80fd5b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602061ffff60035460101c16604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760405f5464ffffffffff82519161ffff8160a81c16835260b81c166020820152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760206040516103e88152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602060405162278d008152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602073ffffffffffffffffffffffffffffffffffffffff5f5416604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5761034e3633610fc1565b5f5464ffffffffff8160b81c164210156103d0577fffffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffff7bffffffffff00000000000000000000000000000000000000000000004260b81b169116175f557fb6a54ab3fb767262a5ead452b7072282a31bde266a1d1df5b5f17514e53f2fa65f80a1005b7f6cd60201000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043573ffffffffffffffffffffffffffffffffffffffff8116908181036101bb576104533633610fc1565b3b156104b457805f52600260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790557fbeceb48aeaa805aeae57be163cca6249077a18734e408a85aa74e875c43738095f80a2005b7f8a8b41ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602060405169152d02c7e14af68000008152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb575f5460a01c60ff16156105aa5760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f610580565b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043561ffff8116908181036101bb576105fb3633610fc1565b6103e88211610677577faab062e3faf62b6c9a0f8e62af66e0310e27127a8c871a67be7dd4d93de6da53916020917fffffffffffffffffff0000ffffffffffffffffffffffffffffffffffffffffff76ffff0000000000000000000000000000000000000000005f549260a81b169116175f55604051908152a1005b507f3c057d7b000000000000000000000000000000000000000000000000000000005f526004526103e860245260445ffd5b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043561ffff8116908181036101bb576106f23633610fc1565b605a821161075c577f2aba5c43c19abed50bbe7d94433499ebe669166e1ea693fe516c73243ed1c57a916020917fffffffffffffffffffffffffffffffffffffffffffffffffffffffff0000ffff63ffff00006003549260101b16911617600355604051908152a1005b507f21fb08bd000000000000000000000000000000000000000000000000000000005f52600452605a60245260445ffd5b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb576107c53633610fc1565b60015464ffffffffff81168042106108ea575062093a8064ffffffffff42160164ffffffffff81116108bd5764ffffffffff907fffffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffff7bffffffffff00000000000000000000000000000000000000000000005f549260b81b16911617805f5560b81c169062278d0082019164ffffffffff83116108bd577fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000060409264ffffffffff7f744bea2856f37b7b9ad9331252b5b8b87464fc5f5d613f26f80eed72a35fedb69516918291161760015582519182526020820152a1005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f848846e8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043573ffffffffffffffffffffffffffffffffffffffff8116908181036101bb575f549073ffffffffffffffffffffffffffffffffffffffff82163303610a0c573b156109e057817f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad927fffffffffffffffffffffffff000000000000000000000000000000000000000060209316175f55604051908152a1005b507fc2f31e5e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602064ffffffffff60015416604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb576020604051670de0b6b3a76400008152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602060405162093a808152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760206bffffffffffffffffffffffff600354821c16604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602060405160fa8152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760206040516109c48152f35b346101bb5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb576004356bffffffffffffffffffffffff81168082036101bb57602435906bffffffffffffffffffffffff82168083036101bb577fb144eb8d69b9e4e67ca51d2b1931f4dd316322b5627f8c999eaa374b2830e11393604093610cb23633610fc1565b610cbb826111f7565b610cc4816111f7565b7fffffffff000000000000000000000000000000000000000000000000ffffffff6fffffffffffffffffffffffff000000007bffffffffffffffffffffffff000000000000000000000000000000006003549360801b169360201b169116171760035582519182526020820152a1005b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602061ffff5f5460a81c16604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602064ffffffffff5f5460b81c16604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb576020604051605a8152f35b346101bb5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb5760043561ffff81168091036101bb57610e3a3633610fc1565b6109c48111610e9a576020817fc7a840e3ef1f4f4968ee0ea029aa276e80500e062b127d6024b6b299864f53a2927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00006003541617600355604051908152a1005b7f24fac7a7000000000000000000000000000000000000000000000000000000005f526004526109c460245260445ffd5b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb57602061ffff60035416604051908152f35b346101bb575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101bb576020906bffffffffffffffffffffffff60035460801c168152f35b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117610f9457604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b5f915f549173ffffffffffffffffffffffffffffffffffffffff831692826004116101bb575f5f9060405f81519573ffffffffffffffffffffffffffffffffffffffff60208801917fb700961300000000000000000000000000000000000000000000000000000000835216968760248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152611072608482610f53565b828052826020525190895afa6111e4575b15611091575b505050505050565b63ffffffff16156111b8577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674010000000000000000000000000000000000000000175f55823b156101bb577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0925f92836064601f94604051978896879586937f94c7d7ee00000000000000000000000000000000000000000000000000000000855260048501526040602485015280604485015280868686013785858286010152011681010301925af180156111ad5761119a575b507fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff81541690555f8080808080611089565b6111a691505f90610f53565b5f5f611168565b6040513d5f823e3d90fd5b507f068ca9d8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b50505f516020518060201c150290611083565b6bffffffffffffffffffffffff16670de0b6b3a764000081108015611263575b61121e5750565b7ffdf47c01000000000000000000000000000000000000000000000000000000005f52600452670de0b6b3a764000060245269152d02c7e14af680000060445260645ffd5b5069152d02c7e14af6800000811161121756';
