@@ -345,6 +345,17 @@ contract RentalsTest is Base {
         eq(rentals.get(leaseId).paidSeconds, 60, "paid");
     }
 
+    function test_draw_byTheWitnessItselfNeedsNoSignature() public {
+        _open();
+        _after(100);
+        vm.prank(witness);
+        rentals.draw(terms, 60, "");
+        eq(rentals.get(leaseId).paidSeconds, 60, "paid");
+        vm.expectRevert(abi.encodeWithSelector(Rentals.BadSignature.selector, address(0), session));
+        vm.prank(host);
+        rentals.draw(terms, 90, "");
+    }
+
     function test_draw_revertsWithoutAnythingNew() public {
         _open();
         _after(100);

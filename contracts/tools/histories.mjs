@@ -129,7 +129,7 @@ function model(world, h, op) {
     case 5:
       return rentals.raise(world, sender, terms, secs, KEYS[op.key1]);
     case 6:
-      return rentals.draw(world, terms, secs, KEYS[op.key1]);
+      return rentals.draw(world, terms, secs, op.caller === terms.witness ? op.caller : KEYS[op.key1]);
     case 7:
       return rentals.close(world, terms, secs, op.b, { renter: KEYS[op.key1], provider: KEYS[op.key2] });
     case 8:
@@ -249,7 +249,7 @@ function makeHistory(random, world, index) {
       case 5:
         return draft(kind, provider, { lease: at, a: secs, key1: voucherKey });
       case 6:
-        return draft(6, pick(STRANGER, HOST), { lease: at, a: secs, key1: voucherKey });
+        return draft(6, pick(STRANGER, HOST, HOST, WITNESS), { lease: at, a: secs, key1: voucherKey });
       case 4:
         return draft(4, provider, { lease: at });
       case 7: {

@@ -28,7 +28,7 @@ export const offerSchema = z.object({
   /** Identical bundles, and how many of them nobody rents now. */
   units: z.int(),
   free: z.int(),
-  status: z.enum(['active', 'paused', 'delisted']),
+  status: z.enum(['active', 'paused', 'delisted', 'suspended']),
   endsBy: unixSecondsSchema,
   createdAt: unixSecondsSchema,
   /** This wallet's own offer. */

@@ -33,7 +33,11 @@ function featuresText(features: readonly string[]): string {
 
 const offerParams = (offer: Omit<OfferFields, 'provider'>) => ({ ...offer, features: featuresText(offer.features) });
 
-const STATUS_METHOD: Record<OfferStatus, string> = { active: 'resume', paused: 'pause', delisted: 'delist' };
+const STATUS_METHOD: Record<Exclude<OfferStatus, 'suspended'>, string> = {
+  active: 'resume',
+  paused: 'pause',
+  delisted: 'delist',
+};
 
 /**
  * Gas of what is sent in long runs, so that no estimate is needed while earlier transactions are not mined yet. About

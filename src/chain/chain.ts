@@ -69,7 +69,8 @@ export interface ChainCalls {
   approve(token: Address, amount: bigint): Call;
   registerOffer(offer: Omit<OfferFields, 'provider'>, salt: Bytes32): Call;
   changeOffer(offerId: Bytes32, offer: Omit<OfferFields, 'provider'>): Call;
-  setOfferStatus(offerId: Bytes32, status: OfferStatus): Call;
+  /** Only the validators' attestations suspend. */
+  setOfferStatus(offerId: Bytes32, status: Exclude<OfferStatus, 'suspended'>): Call;
   /**
    * The deposit comes out of the renter's Vault balance, for which Rentals must be authorized there. With `value` (wei,
    * ETH leases only) it is sent along instead; what exceeds the deposit is credited to the renter's Vault balance.

@@ -95,13 +95,13 @@ const pairs: Pair[] = [
   pair(
     offersInterface,
     'StatusChanged',
-    fc.record({ offerId: id, version: number(31), status: fc.constantFrom(1, 2, 3) }),
+    fc.record({ offerId: id, version: number(31), status: fc.constantFrom(1, 2, 3, 4) }),
     (value) => [value.offerId, value.version, value.status],
     ({ offerId, version, status }) => ({
       kind: 'OfferStatusChanged',
       offerId,
       version,
-      status: (['active', 'paused', 'delisted'] as const)[status - 1] ?? 'active',
+      status: (['active', 'paused', 'delisted', 'suspended'] as const)[status - 1] ?? 'active',
     }),
   ),
   pair(

@@ -47,7 +47,7 @@ const topicOf = (of: typeof rentalsInterface, name: string): Hex => {
 type Decoder = (log: LogBytes) => DecodedLog;
 
 const EXITS: readonly LeaseExit[] = ['close', 'settle', 'release', 'finalize', 'expire'];
-const STATUSES: readonly (OfferStatus | undefined)[] = [undefined, 'active', 'paused', 'delisted'];
+const STATUSES: readonly (OfferStatus | undefined)[] = [undefined, 'active', 'paused', 'delisted', 'suspended'];
 
 // Decoded by hand from the ABI's layout: 250 times faster than a general decoder, which a million offers need. The
 // tests hold every one of them against ethers' parseLog.
@@ -57,7 +57,7 @@ const DECODERS = new Map<Hex, Decoder>([
   [
     topicOf(offersInterface, 'StatusChanged'),
     ({ topics, data }) => {
-      const status = STATUSES[small(data, 1, 3)];
+      const status = STATUSES[small(data, 1, 4)];
       if (status === undefined) throw new Malformed('status');
       return { kind: 'OfferStatusChanged', offerId: topic(topics, 1), version: small(data, 0), status };
     },
@@ -257,7 +257,13 @@ function offerOf(kind: 'OfferRegistered' | 'OfferChanged', { topics, data }: Log
       gpuType: text(0),
       gpuModel: text(1),
       region: text(2),
-      features: [...new Set(text(3).split(',').map((feature) => feature.trim()))].filter(Boolean),
+      features: [
+        ...new Set(
+          text(3)
+            .split(',')
+            .map((feature) => feature.trim()),
+        ),
+      ].filter(Boolean),
       token: addressIn(digits(data, field(4))),
       price: BigInt(`0x${digits(data, field(5))}`),
       unit,

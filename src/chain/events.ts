@@ -11,7 +11,7 @@ export interface EventPlace {
   logIndex: number;
 }
 
-export type OfferStatus = 'active' | 'paused' | 'delisted';
+export type OfferStatus = 'active' | 'paused' | 'delisted' | 'suspended';
 
 /** An offer's public description as the Offers contract states it. */
 export interface OfferFields {

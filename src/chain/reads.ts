@@ -18,7 +18,7 @@ import { toBigQuantity, toBytes } from './rpc.ts';
 import type { Rpc } from './rpc.ts';
 
 const LEASE_STATES: readonly LeaseState['state'][] = ['none', 'open', 'closing', 'closed'];
-const OFFER_STATUSES: readonly (OfferStatus | null)[] = [null, 'active', 'paused', 'delisted'];
+const OFFER_STATUSES: readonly (OfferStatus | null)[] = [null, 'active', 'paused', 'delisted', 'suspended'];
 
 /**
  * Reads straight from the contracts.

@@ -24,7 +24,7 @@ export interface IndexedOffer {
   minSeconds: number;
   units: number;
   free: number;
-  status: 'active' | 'paused' | 'delisted';
+  status: 'active' | 'paused' | 'delisted' | 'suspended';
   /** Unix seconds. */
   createdAt: number;
 }

@@ -112,6 +112,15 @@ export function setStatus(world: World, caller: Address, offerId: Bytes32, statu
   return store(world, offerId, { ...offer, status, version: offer.version + 1 });
 }
 
+/** `suspend` and `unsuspend`, by the attestations contract. */
+export function setSuspended(world: World, offerId: Bytes32, suspended: boolean): World {
+  const { ACTIVE, PAUSED, SUSPENDED } = OFFER_STATUS;
+  const offer = world.offers.get(offerId);
+  const from: readonly OfferStatus[] = suspended ? [ACTIVE, PAUSED] : [SUSPENDED];
+  if (!offer || !from.includes(offer.status)) refuse('WrongStatus', offerId, offer?.status ?? OFFER_STATUS.NONE);
+  return store(world, offerId, { ...offer, status: suspended ? SUSPENDED : PAUSED, version: offer.version + 1 });
+}
+
 /** Takes a unit for a deal on these terms. */
 export function take(world: World, terms: RentalTerms): World {
   const { offerId, offerVersion } = terms;

@@ -184,6 +184,7 @@ export function raise(world: World, { caller }: Sender, terms: RentalTerms, secs
   return withLease(world, leaseId, { ...lease, claimSeconds, underclaimed });
 }
 
+/** `signedBy` is the witness where the witness itself calls: it needs no signature then. */
 export function draw(world: World, terms: RentalTerms, secs: number, signedBy: Address): World {
   const { leaseId, lease } = inState(world, terms, LEASE_STATE.OPEN);
   checkVoucher(terms, signedBy);

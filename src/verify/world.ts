@@ -22,7 +22,7 @@ export class Revert extends Error {
 /** Arithmetic that does not fit. */
 export const overflow = (): Revert => new Revert('Panic', 'Panic', [0x11]);
 
-export const OFFER_STATUS = { NONE: 0, ACTIVE: 1, PAUSED: 2, DELISTED: 3 } as const;
+export const OFFER_STATUS = { NONE: 0, ACTIVE: 1, PAUSED: 2, DELISTED: 3, SUSPENDED: 4 } as const;
 export type OfferStatus = (typeof OFFER_STATUS)[keyof typeof OFFER_STATUS];
 
 export const LEASE_STATE = { NONE: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;

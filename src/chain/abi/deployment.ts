@@ -39,7 +39,7 @@ export const DEPLOYMENT: readonly DeploymentStep[] = [
   { name: 'AccessManager', args: (_at, roles) => [roles.admin] },
   { name: 'Parameters', args: (at, roles) => [at.AccessManager, roles.treasury] },
   { name: 'Vault', args: (at) => [at.Parameters] },
-  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH] },
+  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH, ETH] },
   { name: 'Rentals', args: (at) => [at.Parameters, at.Vault, at.Offers] },
   { name: 'PracticeDollar', args: (_at, roles) => [roles.admin], practiceOnly: true },
 ];
