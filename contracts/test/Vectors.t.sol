@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {OfferParams} from "../src/Offers.sol";
+import {Rentals, Terms} from "../src/Rentals.sol";
+import {Base} from "./Base.sol";
+
+/// test/vectors/typed-data.json, which src/shared/typed-data.test.ts is held to as well: what the app signs, the contracts
+/// accept.
+contract VectorsTest is Base {
+    address internal constant DEPLOYER = address(0xde9101);
+    string internal json;
+    Terms internal terms;
+
+    function setUp() public override {
+        vm.warp(START);
+        vm.startPrank(DEPLOYER);
+        deployFrom(DEPLOYER);
+        vm.stopPrank();
+        json = vm.readFile("test/vectors/typed-data.json");
+        terms = Terms({
+            offerId: vm.parseJsonBytes32(json, ".terms.offerId"),
+            offerVersion: uint64(_uint(".terms.offerVersion")),
+            renter: _address(".terms.renter"),
+            provider: _address(".terms.provider"),
+            signer: _address(".terms.signer"),
+            providerSigner: _address(".terms.providerSigner"),
+            witness: _address(".terms.witness"),
+            token: _address(".terms.token"),
+            price: uint128(_uint(".terms.price")),
+            unit: uint32(_uint(".terms.unit")),
+            minSeconds: uint32(_uint(".terms.minSeconds")),
+            endsBy: uint40(_uint(".terms.endsBy")),
+            feeBps: uint16(_uint(".terms.feeBps")),
+            specHash: vm.parseJsonBytes32(json, ".terms.specHash"),
+            salt: vm.parseJsonBytes32(json, ".terms.salt")
+        });
+    }
+
+    function _uint(string memory key) internal view returns (uint256) {
+        return vm.parseJsonUint(json, key);
+    }
+
+    function _address(string memory key) internal view returns (address) {
+        return vm.parseJsonAddress(json, key);
+    }
+
+    function _at(string memory list, uint256 i, string memory field) internal pure returns (string memory) {
+        return string.concat(".", list, "[", vm.toString(i), "].", field);
+    }
+
+    function test_ids() public view {
+        eq(block.chainid, _uint(".chainId"), "chain");
+        eq(address(rentals), _address(".rentals"), "rentals");
+        eq(rentals.leaseIdOf(terms), vm.parseJsonBytes32(json, ".leaseId"), "lease id");
+        eq(keccak256(abi.encode(terms)), vm.parseJsonBytes32(json, ".leaseId"), "lease id is abi.encode");
+        eq(
+            offers.offerIdOf(_address(".offer.provider"), vm.parseJsonBytes32(json, ".offer.salt")),
+            vm.parseJsonBytes32(json, ".offer.id"),
+            "offer id"
+        );
+    }
+
+    function test_vouchers() public view {
+        for (uint256 i; i < 4; i++) {
+            uint32 secs = uint32(_uint(_at("vouchers", i, "secs")));
+            bytes32 want = vm.parseJsonBytes32(json, _at("vouchers", i, "digest"));
+            eq(digest(keccak256(abi.encode(rentals.VOUCHER_TYPEHASH(), rentals.leaseIdOf(terms), secs))), want, "digest");
+        }
+    }
+
+    function test_finals() public view {
+        for (uint256 i; i < 3; i++) {
+            uint32 secs = uint32(_uint(_at("finals", i, "secs")));
+            uint40 deadline = uint40(_uint(_at("finals", i, "deadline")));
+            bytes32 structHash =
+                keccak256(abi.encode(rentals.FINAL_TYPEHASH(), rentals.leaseIdOf(terms), secs, deadline));
+            eq(digest(structHash), vm.parseJsonBytes32(json, _at("finals", i, "digest")), "digest");
+        }
+    }
+
+    /// No contract reads a binding; its digest is computed here by the letter of EIP-712.
+    function test_peerBinding() public view {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId)"),
+                keccak256("Commonwatt"),
+                keccak256("1"),
+                block.chainid
+            )
+        );
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("PeerBinding(bytes32 peerKey,string role,uint64 notAfter)"),
+                vm.parseJsonBytes32(json, ".peerBindings[0].peerKey"),
+                keccak256("provider"),
+                _uint(".peerBindings[0].notAfter")
+            )
+        );
+        eq(
+            keccak256(abi.encodePacked("\x19\x01", domain, structHash)),
+            vm.parseJsonBytes32(json, ".peerBindings[0].digest"),
+            "digest"
+        );
+    }
+
+    /// The signatures themselves, on a lease of exactly these terms.
+    function test_contractTakesTheSignatures() public {
+        OfferParams memory p = offerParams(terms.token, terms.price);
+        (p.unit, p.minSeconds, p.endsBy, p.providerSigner) = (terms.unit, terms.minSeconds, terms.endsBy, terms.providerSigner);
+        eq(register(p, vm.parseJsonBytes32(json, ".offer.salt")), terms.offerId, "offer");
+        vm.deal(renter, 10 ether);
+        vm.prank(renter);
+        bytes32 leaseId = rentals.open{value: 10 ether}(terms, 7_200);
+        vm.warp(START + 7_000);
+        rentals.draw(terms, 60, vm.parseJsonBytes(json, ".vouchers[1].signatures[0]"));
+        eq(rentals.get(leaseId).paidSeconds, 60, "drawn");
+        rentals.close(
+            terms,
+            1_234,
+            START + 7_200,
+            vm.parseJsonBytes(json, ".finals[1].signatures[0]"),
+            vm.parseJsonBytes(json, ".finals[1].signatures[1]")
+        );
+        eq(rentals.get(leaseId).paidSeconds, 1_234, "closed");
+    }
+}

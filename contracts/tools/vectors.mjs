@@ -1,0 +1,70 @@
+/**
+ * Writes contracts/test/vectors/typed-data.json: examples of everything that is signed or named by its hash. The contracts'
+ * tests and src/shared/typed-data.test.ts are both held to the committed file, so run this only to add examples.
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { SigningKey, computeAddress, id, zeroPadValue } from 'ethers';
+import { addressesFrom } from '../../src/chain/abi/deployment.ts';
+import {
+  digestOf,
+  finalPayload,
+  leaseIdOf,
+  offerIdOf,
+  peerBindingPayload,
+  specHash,
+  voucherPayload,
+} from '../../src/shared/typed-data.ts';
+import { CONTRACTS } from './compiler.mjs';
+
+const START = 1_800_000_000;
+const at = addressesFrom('0x0000000000000000000000000000000000de9101', 0);
+const place = { chainId: 31_337, rentals: at.Rentals };
+const key = (hex) => new SigningKey(zeroPadValue(hex, 32));
+const [session, host] = [key('0x5e5510'), key('0x4057')];
+const address = (signingKey) => computeAddress(signingKey).toLowerCase();
+const provider = '0x0000000000000000000000000000000000004601';
+
+const spec = { image: 'busybox:1.36', ports: [8080], env: { GREETING: 'grüß dich', A: '1' }, internet: true };
+const offerSalt = id('offer salt');
+const terms = {
+  offerId: offerIdOf(provider, offerSalt),
+  offerVersion: 1,
+  renter: '0x0000000000000000000000000000000000004e17',
+  provider,
+  signer: address(session),
+  providerSigner: address(host),
+  witness: '0x0000000000000000000000000000000000000000',
+  token: '0x0000000000000000000000000000000000000000',
+  price: '3500000000000000001',
+  unit: 3600,
+  minSeconds: 60,
+  endsBy: START + 86_400,
+  feeBps: 250,
+  specHash: specHash(spec),
+  salt: id('lease salt'),
+};
+const leaseId = leaseIdOf({ ...terms, price: BigInt(terms.price) });
+const signed = (payload, ...keys) => ({
+  digest: digestOf(payload),
+  signatures: keys.map((signingKey) => signingKey.sign(digestOf(payload)).serialized),
+});
+const binding = { peerKey: id('peer key'), role: 'provider', notAfter: START + 3600 };
+
+const vectors = {
+  chainId: place.chainId,
+  rentals: place.rentals,
+  offer: { provider, salt: offerSalt, id: terms.offerId },
+  spec: { value: spec, hash: terms.specHash },
+  terms,
+  leaseId,
+  vouchers: [0, 60, 3600, 0xffff_ffff].map((secs) => ({ secs, ...signed(voucherPayload(place, leaseId, secs), session) })),
+  finals: [
+    { secs: 0, deadline: START },
+    { secs: 1234, deadline: START + 7200 },
+    { secs: 0xffff_ffff, deadline: 0xff_ffff_ffff },
+  ].map(({ secs, deadline }) => ({ secs, deadline, ...signed(finalPayload(place, leaseId, secs, deadline), session, host) })),
+  peerBindings: [{ ...binding, ...signed(peerBindingPayload(place.chainId, binding), host) }],
+};
+const file = path.join(CONTRACTS, 'test/vectors/typed-data.json');
+writeFileSync(file, `${JSON.stringify(vectors, null, 2)}\n`);
