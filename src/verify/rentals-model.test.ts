@@ -124,7 +124,7 @@ describe('the ways out', () => {
     expect(leaseIn(settled).paidSeconds).toBe(1000);
     const released = release(later(opened(), 1000), byHost, terms);
     expect(balanceOf(released, renter, ETH)).toBe(100_000_000n);
-    const drawn = draw(later(opened(600), 500), byHost, terms, 400, session);
+    const drawn = draw(later(opened(600), 500), terms, 400, session);
     expect(refusal(() => expire(later(drawn, 100 + EXPIRY_SECONDS - 1), terms))).toBe('Rentals.NotExpired');
     const expired = expire(later(drawn, 100 + EXPIRY_SECONDS), terms);
     expect(leaseIn(expired).paidSeconds).toBe(400);
@@ -153,9 +153,9 @@ describe('the ways out', () => {
       'a second time': refusal(() => open(world, byRenter, terms, 60)),
       'no free unit': refusal(() => open(world, byRenter, { ...terms, salt: offerId }, 60)),
       'by somebody else': refusal(() => terminate(world, byHost, terms, 0)),
-      'a voucher of the provider': refusal(() => draw(later(world, 60), byHost, terms, 60, host)),
-      nonsense: refusal(() => draw(later(world, 60), byHost, terms, 60, ETH)),
-      'nothing new': refusal(() => draw(world, byHost, terms, 60, session)),
+      'a voucher of the provider': refusal(() => draw(later(world, 60), terms, 60, host)),
+      nonsense: refusal(() => draw(later(world, 60), terms, 60, ETH)),
+      'nothing new': refusal(() => draw(world, terms, 60, session)),
       'too early': refusal(() => finalize(closing, terms)),
       'too late': refusal(() => raise(later(closing, 86_400), byHost, terms, 60, session)),
       'old signatures': refusal(() => close(world, terms, 0, START - 1, { renter: session, provider: host })),
@@ -220,7 +220,7 @@ describe('the money rule', () => {
         let signed = 0;
         for (const step of steps) {
           signed += step;
-          world = draw(later(world, step), byHost, terms, signed, session);
+          world = draw(later(world, step), terms, signed, session);
         }
         const once = settle(later(opened(), signed), byHost, terms, signed, session);
         const many = settle(world, byHost, terms, signed, session);
