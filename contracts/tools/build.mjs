@@ -33,7 +33,10 @@ const source = (file) =>
 const output = compile({
   language: 'Solidity',
   sources: Object.fromEntries(PRODUCTS.map(([, file]) => [file, { content: source(file) }])),
-  settings: { ...SETTINGS, outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } } },
+  settings: {
+    ...SETTINGS,
+    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+  },
 });
 const problems = (output.errors ?? []).filter(
   (problem) => problem.severity === 'error' || !(problem.sourceLocation?.file ?? '').startsWith('@'),
@@ -72,7 +75,8 @@ const read = (file) => {
 };
 const changed = [...files].filter(([file, text]) => read(file) !== text);
 if (process.argv.includes('--check')) {
-  for (const [file] of changed) console.error(`Out of date: ${path.relative(ROOT, file)}. Run: npm run contracts -- build`);
+  for (const [file] of changed)
+    console.error(`Out of date: ${path.relative(ROOT, file)}. Run: npm run contracts -- build`);
   process.exit(changed.length > 0 ? 1 : 0);
 }
 for (const [file, text] of changed) {

@@ -23,7 +23,18 @@ export const keyOf = (name) => keccak256(toUtf8Bytes(`commonwatt test key ${name
 export async function startChain() {
   const child = spawn(
     anvil,
-    ['--port', '0', '--chain-id', `${CHAIN_ID}`, '--timestamp', `${START_AT}`, '--order', 'fifo', '--hardfork', 'cancun'],
+    [
+      '--port',
+      '0',
+      '--chain-id',
+      `${CHAIN_ID}`,
+      '--timestamp',
+      `${START_AT}`,
+      '--order',
+      'fifo',
+      '--hardfork',
+      'cancun',
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const lines = createInterface({ input: child.stdout });

@@ -140,12 +140,24 @@ async function measureOn({ contracts, at, wallet, send, provider, deployGas }) {
 
   const many = Array.from({ length: 50 }, () => termsOf());
   const batched = (method, calls) => calls.map((args) => Rentals.interface.encodeFunctionData(method, args));
-  const opened = await send(as(Rentals, renter).multicall(batched('open', many.map((terms) => [terms, HOUR]))));
+  const opened = await send(
+    as(Rentals, renter).multicall(
+      batched(
+        'open',
+        many.map((terms) => [terms, HOUR]),
+      ),
+    ),
+  );
   gas['Rentals.open, each of 50'] = Math.round(Number(opened.gasUsed) / many.length);
   await later(60);
   const deadline = START_AT + 86_400 * 30;
   const closed = await send(
-    as(Rentals, renter).multicall(batched('close', many.map((terms) => final(terms, 60, deadline)))),
+    as(Rentals, renter).multicall(
+      batched(
+        'close',
+        many.map((terms) => final(terms, 60, deadline)),
+      ),
+    ),
   );
   gas['Rentals.close, each of 50'] = Math.round(Number(closed.gasUsed) / many.length);
 
@@ -166,7 +178,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   if (process.argv.includes('--check')) {
     const known = JSON.parse(readFileSync(FILE, 'utf8'));
     const names = new Set([...Object.keys(known), ...Object.keys(gas)]);
-    const off = [...names].filter((name) => !(Math.abs((gas[name] ?? 0) - (known[name] ?? 0)) <= (known[name] ?? 0) / 100));
+    const off = [...names].filter(
+      (name) => !(Math.abs((gas[name] ?? 0) - (known[name] ?? 0)) <= (known[name] ?? 0) / 100),
+    );
     for (const name of off) console.error(`${name}: ${known[name] ?? 'not known'} -> ${gas[name] ?? 'gone'}`);
     if (off.length > 0) console.error('Gas moved by more than 1 %. If it should: node contracts/tools/gas.mjs');
     process.exit(off.length > 0 ? 1 : 0);

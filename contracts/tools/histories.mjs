@@ -54,7 +54,8 @@ const interfaces = {
 const NOTHING = keccak256('0x');
 
 function answerOf(revert) {
-  if (revert.contract === 'Panic') return keccak256(`0x4e487b71${BigInt(revert.args[0]).toString(16).padStart(64, '0')}`);
+  if (revert.contract === 'Panic')
+    return keccak256(`0x4e487b71${BigInt(revert.args[0]).toString(16).padStart(64, '0')}`);
   return keccak256(interfaces[revert.contract].encodeErrorResult(revert.error, [...revert.args]));
 }
 
@@ -158,8 +159,25 @@ function model(world, h, op) {
 }
 
 export const KIND_NAMES = [
-  'open', 'extend', 'terminate', 'settle', 'release', 'raise', 'draw', 'close', 'finalize', 'expire', 'authorize', 'deposit',
-  'withdraw', 'setFee', 'pauseNewDeals', 'resumeNewDeals', 'update', 'setStatus', 'register',
+  'open',
+  'extend',
+  'terminate',
+  'settle',
+  'release',
+  'raise',
+  'draw',
+  'close',
+  'finalize',
+  'expire',
+  'authorize',
+  'deposit',
+  'withdraw',
+  'setFee',
+  'pauseNewDeals',
+  'resumeNewDeals',
+  'update',
+  'setStatus',
+  'register',
 ];
 
 /** One history, and the world after it. `index` makes its ids its own. */
@@ -175,7 +193,13 @@ function makeHistory(random, world, index) {
     region: '',
     features: '',
     token: pick(ETH, AT.PracticeDollar),
-    price: pick(1n, BigInt(int(1, 1_000_000)), BigInt(int(1, 1_000_000)) * 10n ** 12n, BigInt(int(1, 1000)), chance(0.1) ? 7n * 10n ** 28n : 3_500_000n),
+    price: pick(
+      1n,
+      BigInt(int(1, 1_000_000)),
+      BigInt(int(1, 1_000_000)) * 10n ** 12n,
+      BigInt(int(1, 1000)),
+      chance(0.1) ? 7n * 10n ** 28n : 3_500_000n,
+    ),
     unit: chance(0.01) ? 61 : unit,
     minSeconds: chance(0.02) ? int(0, 700) : int(60, 600),
     endsBy: world.now + (chance(0.1) ? int(0, 2 * DAY) : int(5 * DAY, 400 * DAY)),
@@ -207,13 +231,28 @@ function makeHistory(random, world, index) {
   const h = { offer, salt, offerId, terms, leaseIds: terms.map(leaseIdOf), token: offer.token, ops: [] };
 
   const draft = (kind, caller, rest = {}) => ({
-    kind, caller, value: 0n, lease: 0, a: 0n, b: 0, key1: 0, key2: 0, ...rest,
+    kind,
+    caller,
+    value: 0n,
+    lease: 0,
+    a: 0n,
+    b: 0,
+    key1: 0,
+    key2: 0,
+    ...rest,
   });
   const randomSeconds = (lease) =>
     BigInt(
       pick(
-        int(0, Math.max(1, lease.cap)), lease.cap, lease.cap + 1, lease.paidSeconds, lease.paidSeconds + 1,
-        Math.max(0, world.now - lease.openedAt), Math.max(0, world.now - lease.openedAt) + 1, 0xffff_ffff, lease.claimSeconds,
+        int(0, Math.max(1, lease.cap)),
+        lease.cap,
+        lease.cap + 1,
+        lease.paidSeconds,
+        lease.paidSeconds + 1,
+        Math.max(0, world.now - lease.openedAt),
+        Math.max(0, world.now - lease.openedAt) + 1,
+        0xffff_ffff,
+        lease.claimSeconds,
       ) % 0x1_0000_0000,
     );
   const nextOp = () => {
@@ -255,7 +294,13 @@ function makeHistory(random, world, index) {
       case 7: {
         const good = chance(0.8);
         const deadline = world.now + (chance(0.85) ? pick(0, 600) : -1);
-        return draft(7, STRANGER, { lease: at, a: secs, b: deadline, key1: good ? 1 : int(0, 4), key2: good ? 2 : int(0, 4) });
+        return draft(7, STRANGER, {
+          lease: at,
+          a: secs,
+          b: deadline,
+          key1: good ? 1 : int(0, 4),
+          key2: good ? 2 : int(0, 4),
+        });
       }
       case 8:
       case 9:
@@ -269,7 +314,9 @@ function makeHistory(random, world, index) {
       case 12: {
         const caller = pick(...RENTERS, PROVIDER, TREASURY);
         const balance = vault.balanceOf(world, caller, offer.token);
-        return draft(12, caller, { value: caller === PROVIDER || caller === TREASURY ? balance + BigInt(int(-1, 1)) : BigInt(int(0, 1000)) });
+        return draft(12, caller, {
+          value: caller === PROVIDER || caller === TREASURY ? balance + BigInt(int(-1, 1)) : BigInt(int(0, 1000)),
+        });
       }
       case 13:
         return draft(13, ADMIN, { a: BigInt(chance(0.9) ? int(0, 1000) : 1001) });
@@ -327,7 +374,17 @@ const encodeOps = (ops) =>
     0x20,
     ops.length,
     ...ops.flatMap((op) => [
-      op.kind, op.time, op.caller, op.value, op.lease, op.a, op.b, op.key1, op.key2, op.answer, op.state,
+      op.kind,
+      op.time,
+      op.caller,
+      op.value,
+      op.lease,
+      op.a,
+      op.b,
+      op.key1,
+      op.key2,
+      op.answer,
+      op.state,
     ]),
   ]);
 
@@ -342,6 +399,9 @@ export function makeFile(seed, count) {
     world = { ...made.world, leases: new Map(), offers: new Map() };
     histories.push(made.h);
   }
-  const bytes = coder.encode(['bytes[]'], [histories.map((h) => coder.encode([HISTORY], [{ ...h, ops: encodeOps(h.ops) }]))]);
+  const bytes = coder.encode(
+    ['bytes[]'],
+    [histories.map((h) => coder.encode([HISTORY], [{ ...h, ops: encodeOps(h.ops) }]))],
+  );
   return { histories, bytes };
 }

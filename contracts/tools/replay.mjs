@@ -17,7 +17,9 @@ const PER_FILE = 250;
 const FILES_PER_RUN = 8;
 const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
 
-const { values } = parseArgs({ options: { histories: { type: 'string', default: '10000' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { histories: { type: 'string', default: '10000' }, seed: { type: 'string' } },
+});
 const seed = Number(values.seed ?? Math.floor(Math.random() * 0xffff_ffff));
 const files = Math.ceil(Number(values.histories) / PER_FILE);
 

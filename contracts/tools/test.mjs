@@ -26,7 +26,10 @@ function namesInTree(text) {
     const match = /^(?<indent>[│ ]*)[├└]── (?<words>.+)$/.exec(line);
     if (!match) continue;
     if (match.groups.indent === '') group = match.groups.words;
-    else names.push((group === 'always' ? 'test_' : `test_${group}_`) + match.groups.words.replaceAll(' ', '').toLowerCase());
+    else
+      names.push(
+        (group === 'always' ? 'test_' : `test_${group}_`) + match.groups.words.replaceAll(' ', '').toLowerCase(),
+      );
   }
   return names;
 }
@@ -57,7 +60,13 @@ async function run(command, args) {
 /** One forge run; its JSON names every test. */
 async function runForge() {
   const started = Date.now();
-  const { stdout, stderr } = await run(forge, ['test', '--json', '--no-match-contract', 'ReplayTest', ...process.argv.slice(2)]);
+  const { stdout, stderr } = await run(forge, [
+    'test',
+    '--json',
+    '--no-match-contract',
+    'ReplayTest',
+    ...process.argv.slice(2),
+  ]);
   const json = stdout.split('\n').find((line) => line.startsWith('{'));
   if (!json) {
     report('forge', 'failed', `${stderr}${stdout}`.trim().slice(-4000));
@@ -97,7 +106,11 @@ if (existsSync(forge)) {
     await Promise.all([runForge(), runTool('replay.mjs')]);
   }
 } else {
-  report('forge tests and the replay', 'skipped', 'there is no forge binary for this system (@foundry-rs/forge-linux-amd64)');
+  report(
+    'forge tests and the replay',
+    'skipped',
+    'there is no forge binary for this system (@foundry-rs/forge-linux-amd64)',
+  );
 }
 await runTool('gas.mjs', '--check');
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);

@@ -58,12 +58,19 @@ const vectors = {
   spec: { value: spec, hash: terms.specHash },
   terms,
   leaseId,
-  vouchers: [0, 60, 3600, 0xffff_ffff].map((secs) => ({ secs, ...signed(voucherPayload(place, leaseId, secs), session) })),
+  vouchers: [0, 60, 3600, 0xffff_ffff].map((secs) => ({
+    secs,
+    ...signed(voucherPayload(place, leaseId, secs), session),
+  })),
   finals: [
     { secs: 0, deadline: START },
     { secs: 1234, deadline: START + 7200 },
     { secs: 0xffff_ffff, deadline: 0xff_ffff_ffff },
-  ].map(({ secs, deadline }) => ({ secs, deadline, ...signed(finalPayload(place, leaseId, secs, deadline), session, host) })),
+  ].map(({ secs, deadline }) => ({
+    secs,
+    deadline,
+    ...signed(finalPayload(place, leaseId, secs, deadline), session, host),
+  })),
   peerBindings: [{ ...binding, ...signed(peerBindingPayload(place.chainId, binding), host) }],
 };
 const file = path.join(CONTRACTS, 'test/vectors/typed-data.json');
