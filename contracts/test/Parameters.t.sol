@@ -58,6 +58,63 @@ contract ParametersTest is Base {
         parameters.setFee(1_001);
     }
 
+    function test_setSlash_upToTheCap(uint16 slashBps) public {
+        slashBps = uint16(bound(slashBps, 0, 2_500));
+        eq(parameters.slashBps(), 1_000, "10 % at first");
+        vm.expectEmit(true, true, true, true, address(parameters));
+        emit Parameters.SlashSet(slashBps);
+        vm.prank(admin);
+        parameters.setSlash(slashBps);
+        eq(parameters.slashBps(), slashBps, "share");
+    }
+
+    function test_setSlash_revertsAboveTheCap() public {
+        vm.expectRevert(abi.encodeWithSelector(Parameters.SlashTooHigh.selector, 2_501, 2_500));
+        vm.prank(admin);
+        parameters.setSlash(2_501);
+    }
+
+    function test_setInactiveBelow_upToTheCap() public {
+        eq(parameters.inactiveBelow(), 50, "50 at first");
+        vm.expectEmit(true, true, true, true, address(parameters));
+        emit Parameters.InactiveBelowSet(90);
+        vm.prank(admin);
+        parameters.setInactiveBelow(90);
+        eq(parameters.inactiveBelow(), 90, "reputation");
+    }
+
+    function test_setInactiveBelow_revertsAboveTheCap() public {
+        vm.expectRevert(abi.encodeWithSelector(Parameters.InactiveBelowTooHigh.selector, 91, 90));
+        vm.prank(admin);
+        parameters.setInactiveBelow(91);
+    }
+
+    function test_setMinStakes_withinTheBounds() public {
+        eq(parameters.minProviderStake(), 100e18, "100 WATT at first");
+        eq(parameters.minValidatorStake(), 1_000e18, "1,000 WATT at first");
+        vm.expectEmit(true, true, true, true, address(parameters));
+        emit Parameters.MinStakesSet(1e18, 100_000e18);
+        vm.prank(admin);
+        parameters.setMinStakes(1e18, 100_000e18);
+        eq(parameters.minProviderStake(), 1e18, "provider");
+        eq(parameters.minValidatorStake(), 100_000e18, "validator");
+    }
+
+    function test_setMinStakes_revertsOutOfBounds() public {
+        uint96[2] memory bad = [uint96(1e18 - 1), 100_000e18 + 1];
+        vm.startPrank(admin);
+        for (uint256 i; i < 2; i++) {
+            bytes memory reason = abi.encodeWithSelector(
+                Parameters.MinStakeOutOfBounds.selector, bad[i], uint96(1e18), uint96(100_000e18)
+            );
+            vm.expectRevert(reason);
+            parameters.setMinStakes(bad[i], 1e18);
+            vm.expectRevert(reason);
+            parameters.setMinStakes(1e18, bad[i]);
+        }
+        vm.stopPrank();
+    }
+
     function test_pause_lapsesByItself() public {
         vm.expectEmit(true, true, true, true, address(parameters));
         emit Parameters.NewDealsPaused(START + 7 days, START + 37 days);
@@ -100,6 +157,12 @@ contract ParametersTest is Base {
         parameters.allowToken(address(vault));
         vm.expectRevert(reason);
         parameters.setFee(0);
+        vm.expectRevert(reason);
+        parameters.setSlash(0);
+        vm.expectRevert(reason);
+        parameters.setInactiveBelow(0);
+        vm.expectRevert(reason);
+        parameters.setMinStakes(1e18, 1e18);
         vm.expectRevert(reason);
         parameters.pauseNewDeals();
         vm.expectRevert(reason);
