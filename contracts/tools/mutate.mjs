@@ -1,0 +1,233 @@
+/**
+ * Mutation testing: changes one thing in a contract, in a copy of this folder, and sees whether some test fails. What
+ * survives is a line that no test holds to its meaning. The mutants are drawn from the compiler's own syntax tree.
+ *
+ *   node contracts/tools/mutate.mjs [--sample 60] [--seed 1] [--contracts Vault,Offers,Rentals] [--keep-score]
+ *
+ * Writes score and date to snapshots/mutation.json, unless `--keep-score` is given.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { CONTRACTS, ROOT, compile } from './compiler.mjs';
+
+const FILE = path.join(CONTRACTS, 'snapshots/mutation.json');
+const ALL = 'Parameters,Vault,Offers,RentalMath,Rentals,Attestations';
+/** A mutant that loops for ever is as dead as one that fails. */
+const LIMIT_MS = 300_000;
+
+const { values } = parseArgs({
+  options: {
+    sample: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '1' },
+    contracts: { type: 'string', default: ALL },
+    'keep-score': { type: 'boolean', default: false },
+  },
+});
+const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
+if (!existsSync(forge)) {
+  console.log('SKIPPED mutation: there is no forge binary for this system');
+  process.exit(0);
+}
+
+const OTHER = {
+  '<': ['<=', '>='],
+  '<=': ['<', '>'],
+  '>': ['>=', '<='],
+  '>=': ['>', '<'],
+  '==': ['!='],
+  '!=': ['=='],
+  '&&': ['||'],
+  '||': ['&&'],
+  '+': ['-'],
+  '-': ['+'],
+  '*': ['/'],
+  '/': ['*'],
+  '%': ['*'],
+  '&': ['|'],
+  '|': ['&'],
+  '^': ['&'],
+  '<<': ['>>'],
+  '>>': ['<<'],
+  '+=': ['-=', '='],
+  '-=': ['+=', '='],
+  '^=': ['|='],
+  '++': ['--'],
+  '--': ['++'],
+};
+
+const span = (node) => {
+  const [start, length] = node.src.split(':').map(Number);
+  return { start, end: start + length };
+};
+
+/** Every change that can be made to one file: where it starts and ends in bytes, and what stands there instead. */
+function mutantsOf(source) {
+  const bytes = Buffer.from(source);
+  const cut = ({ start, end }) => bytes.subarray(start, end).toString('utf8');
+  const output = compile({
+    language: 'Solidity',
+    sources: { file: { content: source } },
+    settings: { stopAfter: 'parsing', outputSelection: { '*': { '': ['ast'] } } },
+  });
+  const found = [];
+  const add = (kind, where, instead) => found.push({ kind, ...where, instead });
+  /** The operator stands between its operands; comments there would be in the way and are nowhere used. */
+  const between = (left, right, operator, kind) => {
+    const gap = { start: span(left).end, end: span(right).start };
+    const at = gap.start + bytes.subarray(gap.start, gap.end).indexOf(operator);
+    for (const instead of OTHER[operator] ?? []) add(kind, { start: at, end: at + operator.length }, instead);
+  };
+  const visit = (node, inside) => {
+    if (Array.isArray(node)) return node.forEach((child) => visit(child, inside));
+    if (node === null || typeof node !== 'object') return;
+    switch (node.nodeType) {
+      case 'BinaryOperation':
+        between(node.leftExpression, node.rightExpression, node.operator, 'operator');
+        break;
+      case 'Assignment':
+        if (node.operator !== '=') between(node.leftHandSide, node.rightHandSide, node.operator, 'operator');
+        break;
+      case 'UnaryOperation':
+        if (node.operator === '!') add('negation', span(node), `(${cut(span(node.subExpression))})`);
+        else if (OTHER[node.operator])
+          add('operator', span(node), cut(span(node)).replace(node.operator, OTHER[node.operator][0]));
+        break;
+      case 'IfStatement':
+        for (const instead of ['true', 'false']) add('condition', span(node.condition), instead);
+        break;
+      case 'Conditional':
+        add('choice', span(node), `(${cut(span(node.trueExpression))})`);
+        add('choice', span(node), `(${cut(span(node.falseExpression))})`);
+        break;
+      case 'Literal':
+        if (node.kind === 'number') add('number', span(node), `(${cut(span(node))} + 1)`);
+        if (node.kind === 'bool') add('truth', span(node), cut(span(node)) === 'true' ? 'false' : 'true');
+        break;
+      case 'ExpressionStatement':
+        add('statement', span(node), '0');
+        break;
+      case 'EmitStatement':
+        add('event', span(node), '0');
+        break;
+      case 'ModifierInvocation':
+        if (inside.kind === 'function') add('modifier', span(node), '');
+        break;
+      default:
+    }
+    if (node.nodeType === 'PragmaDirective' || node.nodeType === 'InlineAssembly') return;
+    // A number in a type (bytes32[7]) is no behaviour; typehashes and the like are held by the vectors.
+    if (/TypeName$/.test(node.nodeType ?? '')) return;
+    const kind = node.nodeType === 'FunctionDefinition' ? node.kind : inside.kind;
+    for (const child of Object.values(node)) visit(child, { kind });
+  };
+  visit(output.sources.file.ast, { kind: '' });
+  return found;
+}
+
+function mulberry(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+// The copy: what is mutated and the tests are its own, the rest is linked.
+const home = path.join(ROOT, 'node_modules/.cache', `mutants-${process.pid}`);
+const copy = path.join(home, 'contracts');
+rmSync(home, { recursive: true, force: true });
+mkdirSync(copy, { recursive: true });
+for (const part of ['src', 'test', 'tools', 'foundry.toml', 'out', 'cache']) {
+  const from = path.join(CONTRACTS, part);
+  if (existsSync(from)) cpSync(from, path.join(copy, part), { recursive: true, preserveTimestamps: true });
+}
+rmSync(path.join(copy, 'cache/invariant'), { recursive: true, force: true });
+rmSync(path.join(copy, 'cache/replay'), { recursive: true, force: true });
+symlinkSync(path.join(ROOT, 'node_modules'), path.join(home, 'node_modules'));
+symlinkSync(path.join(ROOT, 'src'), path.join(home, 'src'));
+writeFileSync(path.join(home, 'package.json'), '{"type":"module"}\n');
+
+async function run(command, args) {
+  const env = { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` };
+  const child = spawn(command, args, { cwd: copy, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
+  const closed = once(child, 'close');
+  const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { ok: (await closed)[0] === 0, out: `${out}${error}` };
+}
+
+/** The cheap tests first; what outlives them meets the random histories. */
+const STAGES = [
+  [forge, ['test', '--no-match-contract', 'InvariantsTest|ReplayTest', '--fuzz-runs', '64', '--fuzz-seed', '1']],
+  [forge, ['test', '--match-contract', 'InvariantsTest', '--fuzz-seed', '1']],
+  [process.execPath, [path.join(copy, 'tools/replay.mjs'), '--histories', '500', '--seed', '1']],
+];
+
+/** 'uncompilable', 'killed' or 'survived'. */
+async function fate() {
+  const built = await run(forge, ['build']);
+  if (!built.ok) return 'uncompilable';
+  for (const [command, args] of STAGES) {
+    const { ok } = await run(command, args);
+    if (!ok) return 'killed';
+  }
+  return 'survived';
+}
+
+const names = values.contracts.split(',').filter((name) => existsSync(path.join(copy, 'src', `${name}.sol`)));
+const sources = new Map(names.map((name) => [name, readFileSync(path.join(copy, 'src', `${name}.sol`), 'utf8')]));
+const pool = names.flatMap((name) => mutantsOf(sources.get(name)).map((mutant) => ({ name, ...mutant })));
+const random = mulberry(Number(values.seed));
+for (let i = pool.length - 1; i > 0; i -= 1) {
+  const j = Math.floor(random() * (i + 1));
+  [pool[i], pool[j]] = [pool[j], pool[i]];
+}
+
+const lineOf = (source, at) => Buffer.from(source).subarray(0, at).toString('utf8').split('\n').length;
+const count = { killed: 0, survived: 0, uncompilable: 0 };
+const byContract = {};
+const survivors = [];
+const possible = pool.length;
+const untouched = await fate();
+if (untouched !== 'survived') {
+  console.error('The tests fail without any mutant.');
+  rmSync(home, { recursive: true, force: true });
+  process.exit(1);
+}
+for (const { name, kind, start, end, instead } of pool) {
+  if (count.killed + count.survived >= Number(values.sample)) break;
+  const source = sources.get(name);
+  const bytes = Buffer.from(source);
+  const file = path.join(copy, 'src', `${name}.sol`);
+  writeFileSync(file, Buffer.concat([bytes.subarray(0, start), Buffer.from(instead), bytes.subarray(end)]));
+  const end_ = await fate();
+  writeFileSync(file, source);
+  count[end_] += 1;
+  const was = bytes.subarray(start, end).toString('utf8').replaceAll(/\s+/g, ' ');
+  const words = `${name}.sol:${lineOf(source, start)} ${kind}: ${was.slice(0, 80)} -> ${instead}`;
+  console.error(`${end_} ${words}`);
+  if (end_ === 'uncompilable') continue;
+  byContract[name] ??= { mutants: 0, killed: 0 };
+  byContract[name].mutants += 1;
+  if (end_ === 'killed') byContract[name].killed += 1;
+  else survivors.push(words);
+}
+rmSync(home, { recursive: true, force: true });
+const mutants = count.killed + count.survived;
+const result = {
+  date: new Date().toISOString().slice(0, 10),
+  seed: Number(values.seed),
+  possible,
+  mutants,
+  killed: count.killed,
+  score: Number((count.killed / mutants).toFixed(3)),
+  byContract,
+  survivors,
+};
+if (!values['keep-score']) writeFileSync(FILE, `${JSON.stringify(result, null, 2)}\n`);
+console.log(JSON.stringify(result, null, 2));
