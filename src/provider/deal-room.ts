@@ -16,6 +16,8 @@ export interface DealRoom {
   keys: DealKeys;
   clock: Clock;
   rules: MeterRules;
+  /** Between two looks at each lease, in real milliseconds; a second where it is left out. */
+  tickMs?: number;
   log: Log;
   /** What a deal of this offer may use of the machine. */
   limitsFor(offerId: Bytes32, spec: RentalSpec): DealLimits;

@@ -11,6 +11,7 @@ import { AppError, assertNever } from '../shared/errors.ts';
 import type { Bytes32, Hex } from '../shared/ids.ts';
 import type { Json } from '../shared/json.ts';
 import type { RentalSpec } from '../shared/rental.ts';
+import { formatSeconds } from '../shared/time.ts';
 import type { Deal } from '../store/ledger.ts';
 import type { DealRoom } from './deal-room.ts';
 import { serveExec, serveLogs, serveTerminal, serveTunnel } from './deal-streams.ts';
@@ -18,6 +19,9 @@ import { ServedDeal } from './served-deal.ts';
 
 /** How long a renter's first word may be ahead of our view of the chain. */
 const CHAIN_LAG_MS = 20_000;
+/** First words waiting for the chain, over all strangers and over one line. */
+const MAX_WAITING = 1000;
+const MAX_WAITING_PER_LINE = 4;
 
 export interface DealDoor {
   /** Whether a spec would be taken for this offer now, and if not, why. */
@@ -33,6 +37,8 @@ export class Deals {
   readonly #deals = new Map<Bytes32, ServedDeal>();
   readonly #lines = new Map<Bytes32, Set<PeerConnection>>();
   readonly #waiting = new Map<Bytes32, Set<() => void>>();
+  readonly #waitingOf = new WeakMap<PeerConnection, number>();
+  #waitingCount = 0;
 
   constructor(room: DealRoom, door: DealDoor) {
     this.#door = door;
@@ -61,9 +67,7 @@ export class Deals {
   /** Takes up every open lease of the ledger, and clears containers that belong to none. */
   async recover(): Promise<void> {
     for (const deal of this.#room.ledger.deals.list({ role: 'provider', open: true })) {
-      const served = new ServedDeal(this.#room, deal);
-      this.#deals.set(deal.leaseId, served);
-      await served.adopt();
+      await this.#serve(deal).adopt();
     }
     await this.sweep();
   }
@@ -83,9 +87,7 @@ export class Deals {
     for (const event of events) {
       if (!('leaseId' in event)) continue;
       if (event.kind === 'LeaseOpened') this.#opened(event);
-      const deal = this.#deals.get(event.leaseId);
-      deal?.onChain(event);
-      if (event.kind === 'LeaseClosed') deal?.dispose();
+      this.#deals.get(event.leaseId)?.onChain(event);
     }
   }
 
@@ -137,6 +139,7 @@ export class Deals {
   /** Lets go of everything in memory. Containers and leases live on. */
   close(): void {
     for (const deal of this.#deals.values()) deal.dispose();
+    for (const wakes of this.#waiting.values()) for (const wake of wakes) wake();
   }
 
   #opened(event: Extract<ChainEvent, { kind: 'LeaseOpened' }>): void {
@@ -166,23 +169,31 @@ export class Deals {
       settlement: null,
       createdAt: clock.now(),
     };
-    const deal = new ServedDeal(this.#room, ledger.deals.put(row));
-    this.#deals.set(leaseId, deal);
+    const deal = this.#serve(ledger.deals.put(row));
     for (const wake of this.#waiting.get(leaseId) ?? []) wake();
     log.info({ leaseId, renter: terms.renter, capSeconds: event.capSeconds }, 'lease opened');
-    if (!this.#door.mayServe(terms.offerId)) void deal.end('This computer does not share now.');
-    else
-      this.#room.notify(
-        'info',
-        'Your machine was rented',
-        `${Math.round(event.capSeconds / 60)} minutes at most.`,
-        leaseId,
-      );
+    if (this.#door.mayServe(terms.offerId)) {
+      const body = `For ${formatSeconds(event.capSeconds)} at most.`;
+      this.#room.notify('info', 'Your machine was rented', body, leaseId);
+    } else
+      deal
+        .end('This computer does not share now.')
+        .catch((thrown: unknown) => log.warn({ leaseId, thrown }, 'not declined'));
+  }
+
+  #serve(deal: Deal): ServedDeal {
+    const { leaseId } = deal;
+    const served = new ServedDeal(this.#room, deal, () => {
+      this.#deals.delete(leaseId);
+      this.#lines.delete(leaseId);
+    });
+    this.#deals.set(leaseId, served);
+    return served;
   }
 
   /** The lease, if this connection's wallet is its renter. Waits a moment where the renter is ahead of our chain view. */
   async #dealOf(connection: PeerConnection, leaseId: Bytes32): Promise<ServedDeal> {
-    const deal = this.#deals.get(leaseId) ?? (await this.#untilOpened(leaseId));
+    const deal = this.#deals.get(leaseId) ?? (await this.#untilOpened(connection, leaseId));
     if (!deal || deal.deal.terms.renter !== connection.remote.wallet) {
       throw new AppError('not-found', 'There is no such lease between these two hosts.', { field: 'leaseId' });
     }
@@ -191,25 +202,32 @@ export class Deals {
       this.#lines.set(leaseId, lines.add(connection));
       void connection.closed.then(() => {
         lines.delete(connection);
+        if (lines.size === 0 && this.#lines.get(leaseId) === lines) this.#lines.delete(leaseId);
         if (!deal.isOver) this.#room.onChange(deal.deal);
       });
     }
     return deal;
   }
 
-  #untilOpened(leaseId: Bytes32): Promise<ServedDeal | undefined> {
-    if (this.#room.ledger.deals.get(leaseId, 'provider') || this.#waiting.size > 1000)
-      return Promise.resolve(undefined);
+  #untilOpened(connection: PeerConnection, leaseId: Bytes32): Promise<ServedDeal | undefined> {
+    const ofLine = this.#waitingOf.get(connection) ?? 0;
+    const full = this.#waitingCount >= MAX_WAITING || ofLine >= MAX_WAITING_PER_LINE;
+    if (full || this.#room.ledger.deals.get(leaseId, 'provider')) return Promise.resolve(undefined);
+    this.#waitingCount += 1;
+    this.#waitingOf.set(connection, ofLine + 1);
     return new Promise((resolve) => {
       const wakes = this.#waiting.get(leaseId) ?? new Set();
-      const done = () => {
+      const wake = () => {
         clearTimeout(timer);
-        wakes.delete(done);
+        if (!wakes.delete(wake)) return;
         if (wakes.size === 0) this.#waiting.delete(leaseId);
+        this.#waitingCount -= 1;
+        this.#waitingOf.set(connection, (this.#waitingOf.get(connection) ?? 1) - 1);
         resolve(this.#deals.get(leaseId));
       };
-      const timer = setTimeout(done, CHAIN_LAG_MS);
-      this.#waiting.set(leaseId, wakes.add(done));
+      const timer = setTimeout(wake, CHAIN_LAG_MS);
+      this.#waiting.set(leaseId, wakes.add(wake));
+      void connection.closed.then(() => wake());
     });
   }
 

@@ -1,4 +1,5 @@
 import type { LeaseEvent } from '../chain/events.ts';
+import { factsOf, outcomeOf } from '../chain/lease-facts.ts';
 import type { DealContainer } from '../runtime/engine.ts';
 import type { DealStatus } from '../shared/deal-protocol.ts';
 import { AppError, toAppError } from '../shared/errors.ts';
@@ -7,23 +8,20 @@ import type { Progress } from '../shared/ready-check.ts';
 import type { RentalSpec } from '../shared/rental.ts';
 import { Serial } from '../shared/serial.ts';
 import type { Deal, DealChange } from '../store/ledger.ts';
-import {
-  NOTHING_SERVED,
-  isNewerVoucher,
-  pauseServing,
-  providerVerdict,
-  resumeServing,
-  servedSeconds,
-  type Served,
-  type Tariff,
-} from '../verify/meter.ts';
+import { isNewerVoucher, providerVerdict, type Tariff } from '../verify/meter.ts';
 import type { DealRoom } from './deal-room.ts';
+import { ServedCount } from './served-count.ts';
 import { Settlement } from './settlement.ts';
 
 /** The two hosts' clocks and one missed health check: how far below its own count a provider still signs. */
 const CLOSE_SLACK_SECONDS = 12;
 /** Long leases are paid out along the way, so that a provider is never owed more than this. */
 const DRAW_AFTER_SECONDS = 6 * 3600;
+/** A day after its time is over anybody may close a lease at what is paid by then; half a day before, this side does. */
+const OVERTIME_SECONDS = 12 * 3600;
+/** What the contract takes for a deadline (uint40). */
+const LAST_DEADLINE = 2 ** 40 - 1;
+const MAX_DETAIL = 500;
 
 /**
  * One lease on the provider's side, from the moment the chain shows it until the chain has closed it. All steps run
@@ -39,27 +37,28 @@ export class ServedDeal {
   #stage: DealStatus['phase'] = 'unknown';
   #detail = '';
   #progress: Progress | null = null;
-  #served: Served = NOTHING_SERVED;
+  readonly #count: ServedCount;
   #lastHealthyMs = 0;
   #lastCheckMs = 0;
   #heldSinceMs: number | null = null;
-  /** After a restart, counting goes on when the renter is back: before that nobody had access. */
-  #contact = false;
-  #preparing: Promise<void> | null = null;
+  #readySinceMs = 0;
+  #preparation: AbortController | null = null;
   readonly #settlement: Settlement;
   readonly #ticker: NodeJS.Timeout;
+  readonly #onCleared: () => void;
 
-  constructor(room: DealRoom, deal: Deal) {
+  /** @param onCleared the lease is closed, and nothing of it is left on this computer that this host could remove */
+  constructor(room: DealRoom, deal: Deal, onCleared: () => void) {
     this.#room = room;
+    this.#onCleared = onCleared;
     this.#deal = deal;
     this.leaseId = deal.leaseId;
-    this.#served = { countedMs: deal.servedSeconds * 1000, sinceMs: null };
+    this.#count = new ServedCount(room.clock, room.rules, deal.servedSeconds);
     this.#settlement = new Settlement(room, {
       deal: () => this.#deal,
-      run: (step) => this.#steps.run(step),
       onWaiting: (reason) => this.#set({ detail: `Settling waits: ${reason}` }),
     });
-    this.#ticker = setInterval(() => void this.#steps.run(() => this.#tick()), 1000);
+    this.#ticker = setInterval(() => this.#later(() => this.#tick()), room.tickMs ?? 1000);
   }
 
   get deal(): Deal {
@@ -76,7 +75,7 @@ export class ServedDeal {
 
   /** Live, by this host's clock. */
   get servedSeconds(): number {
-    return Math.min(this.#deal.capSeconds, servedSeconds(this.#served, this.#nowMs()));
+    return Math.min(this.#deal.capSeconds, this.#count.seconds);
   }
 
   get isOver(): boolean {
@@ -99,47 +98,52 @@ export class ServedDeal {
   adopt(): Promise<void> {
     return this.#steps.run(async () => {
       if (this.isOver) return;
-      if (this.#deal.phase === 'closing') {
-        await this.#stopContainer();
-        const lease = this.#room.chain.lease(this.leaseId);
-        if (lease && this.#deal.signedSeconds > lease.claimSeconds) this.#settlement.raise();
-        return;
-      }
-      if (this.#deal.phase === 'ending') {
+      if (this.#isEnding) {
         await this.#stopContainer();
         this.#settlement.soon();
         return;
       }
       const container = await this.#room.engine.find(this.leaseId).catch(() => null);
-      if (!container) {
+      const state = await container?.inspect().catch(() => null);
+      if (!container || !state || state.status === 'created' || state.status === 'missing') {
+        // Half made when this host went away: the renter's next word makes it anew.
+        await container?.remove().catch(() => undefined);
         if (this.#deal.signedSeconds > 0) await this.#finish('The machine was lost while this host was away.');
         else this.#set({ detail: 'Waiting for the renter.' });
         return;
       }
-      const state = await container.inspect();
       this.#container = container;
-      if (state.status === 'running' || state.status === 'paused') {
-        if (state.status === 'paused') await container.resume();
-        this.#stage = this.#deal.signedSeconds > 0 ? 'running' : 'ready';
-        this.#lastHealthyMs = this.#nowMs();
-        this.#watch(container);
-        this.#set({ phase: 'running', detail: 'Taken up again after a restart.' });
-      } else if (state.status === 'exited') await this.#finish('The machine ended while this host was away.');
+      this.#lastHealthyMs = this.#readySinceMs = this.#nowMs();
+      if (state.status === 'exited') {
+        await this.#finish('The machine ended while this host was away.');
+        return;
+      }
+      this.#watch(container);
+      if (state.status === 'paused') {
+        // It was held for want of a voucher, and that has not changed.
+        this.#heldSinceMs = this.#nowMs();
+        this.#stage = 'paused';
+        this.#set({ phase: 'paused', detail: 'Held: no voucher covers the time that follows.' });
+        return;
+      }
+      this.#stage = this.#deal.signedSeconds > 0 ? 'running' : 'ready';
+      this.#set({
+        phase: this.#stage === 'running' ? 'running' : 'preparing',
+        detail: 'Taken up again after a restart.',
+      });
     });
   }
 
   /** The renter tells its spec (hash in the terms). Preparation goes on by itself; the answer is how it stands. */
   async begin(spec: RentalSpec): Promise<DealStatus> {
-    this.#contact = true;
+    this.#count.touch();
     if (this.#room.keys.specHash(spec) !== this.#deal.terms.specHash) {
       throw new AppError('bad-input', 'This is not the spec whose hash the lease names.', { field: 'spec' });
     }
-    if (!this.#deal.spec) this.#set({ spec, phase: 'preparing', detail: '' });
-    if (this.#stage === 'unknown' && !this.isOver) {
+    if (!this.#deal.spec) this.#set({ spec, ...(this.#isEnding ? {} : { phase: 'preparing', detail: '' }) });
+    if (this.#stage === 'unknown' && !this.isOver && !this.#isEnding) {
       this.#stage = 'preparing';
-      this.#preparing ??= this.#prepare(spec).finally(() => {
-        this.#preparing = null;
-      });
+      void this.#prepare(spec);
     }
     return this.status();
   }
@@ -147,7 +151,6 @@ export class ServedDeal {
   /** A voucher from the renter's session key. The first one gives access. */
   voucher(secs: number, signature: Hex): Promise<DealStatus> {
     return this.#steps.run(async () => {
-      this.#contact = true;
       const signer = this.#room.keys.voucherSigner(this.leaseId, secs, signature);
       if (signer !== this.#deal.terms.signer) {
         throw new AppError('not-allowed', 'This voucher is not signed by the key that the lease names.', {
@@ -159,6 +162,7 @@ export class ServedDeal {
           field: 'secs',
         });
       }
+      this.#count.touch();
       // An old or repeated voucher is no harm: the newest one stands.
       if (!isNewerVoucher(this.#tariff(), this.#deal.signedSeconds, secs)) return this.status();
       if (this.#deal.signedSeconds === 0 && secs < Math.min(this.#deal.terms.minSeconds, this.#deal.capSeconds)) {
@@ -170,7 +174,7 @@ export class ServedDeal {
       if (this.#stage === 'ready') {
         this.#stage = 'running';
         this.#lastHealthyMs = this.#nowMs();
-        this.#served = resumeServing(this.#served, this.#nowMs());
+        this.#count.resume();
         this.#set({ phase: 'running', detail: '' });
       }
       await this.#tick();
@@ -180,7 +184,7 @@ export class ServedDeal {
 
   /** The renter (or its absence) touches the lease: a health check passes when the container answered lately. */
   heard(): DealStatus {
-    this.#contact = true;
+    this.#count.touch();
     const fresh = this.#nowMs() - this.#lastHealthyMs <= this.#room.rules.healthSeconds * 2000;
     const status = this.status();
     if (status.phase === 'running' && !fresh)
@@ -191,9 +195,7 @@ export class ServedDeal {
   /** Stops the container and says the exact seconds. Both sides call this before anybody signs. */
   stop(): Promise<{ servedSeconds: number }> {
     return this.#steps.run(async () => {
-      if (!this.isOver) this.#set({ phase: 'ending', detail: 'Stopping the machine.' });
-      await this.#stopContainer();
-      this.#settlement.soon();
+      if (!this.isOver) await this.#finish('The renter ended the rental.', { byRenter: true });
       return { servedSeconds: this.servedSeconds };
     });
   }
@@ -205,23 +207,24 @@ export class ServedDeal {
     renterSignature: Hex,
   ): Promise<{ secs: number; deadline: number; signature: Hex }> {
     return this.#steps.run(async () => {
-      const { terms } = this.#deal;
-      await this.#stopContainer();
+      const { terms, capSeconds, paidSeconds } = this.#deal;
+      if (this.isOver) throw new AppError('conflict', 'This lease is closed already.', { field: 'leaseId' });
+      if (deadline <= this.#room.clock.now() || deadline > LAST_DEADLINE) {
+        throw new AppError('bad-input', 'The deadline is a moment ahead, in unix seconds.', { field: 'deadline' });
+      }
+      // Before anything is stopped: a forged message ends nothing.
       if (this.#room.keys.finalSigner(this.leaseId, secs, deadline, renterSignature) !== terms.signer) {
         throw new AppError('not-allowed', 'This final is not signed by the key that the lease names.', {
           field: 'signature',
         });
       }
-      if (secs > this.#deal.capSeconds || secs < this.#deal.paidSeconds) {
-        throw new AppError(
-          'bad-input',
-          `The final seconds lie between ${this.#deal.paidSeconds} and ${this.#deal.capSeconds}.`,
-          {
-            field: 'secs',
-          },
-        );
+      if (secs > capSeconds || secs < paidSeconds) {
+        throw new AppError('bad-input', `The final seconds lie between ${paidSeconds} and ${capSeconds}.`, {
+          field: 'secs',
+        });
       }
-      if (secs < this.servedSeconds - CLOSE_SLACK_SECONDS) {
+      await this.#finish('The renter ended the rental.', { byRenter: true });
+      if (secs < this.#count.owedSeconds - CLOSE_SLACK_SECONDS) {
         throw new AppError('conflict', `This machine was served for ${this.servedSeconds} seconds, not ${secs}.`, {
           field: 'secs',
           next: 'End with the seconds that were served, or let the newest voucher be settled.',
@@ -233,8 +236,7 @@ export class ServedDeal {
       }
       const providerSignature = await this.#room.keys.signFinal(this.leaseId, secs, deadline);
       this.#set({ final: { secs, deadline, renterSignature, providerSignature } });
-      // The renter sends it; should it vanish now, this side does.
-      this.#settlement.soon();
+      // The renter sends it; should it vanish now, this side does (`finish` has set the time for that).
       return { secs, deadline, signature: providerSignature };
     });
   }
@@ -246,42 +248,29 @@ export class ServedDeal {
     });
   }
 
-  /** What the chain says about this lease. */
+  /** What the chain says about this lease: in the book at once, acted upon in the order of steps. */
   onChain(event: LeaseEvent): void {
-    void this.#steps.run(async () => {
-      switch (event.kind) {
-        case 'LeaseOpened':
-          this.#set({ openedAt: event.openedAt });
-          break;
-        case 'LeaseExtended':
-          this.#set({ capSeconds: event.capSeconds });
-          break;
-        case 'LeaseDrawn':
-          this.#set({ paidSeconds: event.paidSeconds });
-          break;
-        case 'LeaseTerminated':
-          this.#set({
-            phase: 'closing',
-            detail: 'The renter ended it on chain; 24 hours remain to show a newer voucher.',
-          });
-          await this.#stopContainer();
-          if (this.#deal.signedSeconds > event.claimSeconds) this.#settlement.raise();
-          break;
-        case 'LeaseRaised':
-          break;
-        case 'LeaseClosed':
-          await this.#closed(event);
-          break;
-      }
-    });
+    if (this.isOver) return;
+    this.#set(factsOf(event, this.#deal));
+    if (event.kind === 'LeaseTerminated') {
+      this.#later(async () => {
+        await this.#stopContainer();
+        this.#settlement.raise();
+      });
+    } else if (event.kind === 'LeaseClosed') {
+      const title = this.#deal.settlement?.paid === 0n ? 'A rental ended unpaid' : 'A rental ended';
+      this.#room.notify('info', title, outcomeOf(this.#deal, this.#room.chain.profile), this.leaseId);
+      this.#later(() => this.#clearAway());
+    }
   }
 
   /** Forgets the lease in memory; containers and money stay as they are. */
   dispose(): void {
+    if (this.#life.signal.aborted) return;
+    if (!this.isOver) this.#set({ servedSeconds: this.servedSeconds });
     clearInterval(this.#ticker);
     this.#settlement.dispose();
     this.#life.abort();
-    if (!this.isOver) this.#set({ servedSeconds: this.servedSeconds });
   }
 
   #nowMs(): number {
@@ -293,35 +282,59 @@ export class ServedDeal {
     return { price, unit, minSeconds, capSeconds: this.#deal.capSeconds };
   }
 
+  get #isEnding(): boolean {
+    return this.#deal.phase === 'ending' || this.#deal.phase === 'closing';
+  }
+
+  /** A step that nobody waits for: what it throws is logged, and the next one comes. */
+  #later(step: () => Promise<void>): void {
+    this.#steps
+      .run(async () => {
+        if (!this.#life.signal.aborted) await step();
+      })
+      .catch((thrown: unknown) => {
+        if (this.#life.signal.aborted) return;
+        const { code, message, cause } = toAppError(thrown);
+        this.#room.log.warn({ leaseId: this.leaseId, code, message, cause }, 'a step of a served lease failed');
+      });
+  }
+
+  /** Into the book. What the chain has ended stays ended, whatever an unfinished step still has to say. */
   #set(change: DealChange): void {
-    this.#deal = this.#room.ledger.deals.update(this.leaseId, 'provider', change);
-    if (change.detail !== undefined) this.#detail = change.detail;
+    if (this.isOver || this.#life.signal.aborted) return;
+    const { phase, ...rest } = change;
+    const moves = phase !== undefined && (this.#deal.phase !== 'closing' || phase === 'closed');
+    this.#deal = this.#room.ledger.deals.update(this.leaseId, 'provider', moves ? { ...rest, phase } : rest);
+    if (change.detail !== undefined) this.#detail = change.detail.slice(0, MAX_DETAIL);
     this.#room.onChange(this.#deal);
   }
 
   async #prepare(spec: RentalSpec): Promise<void> {
     const { engine } = this.#room;
-    const signal = this.#life.signal;
+    this.#preparation = new AbortController();
+    const signal = AbortSignal.any([this.#life.signal, this.#preparation.signal]);
     try {
       if (!(await engine.hasImage(spec.image))) {
         await engine.pull(spec.image, {
           signal,
           onProgress: (progress) => {
-            this.#progress = progress;
+            this.#progress = { ...progress, label: progress.label.slice(0, 200) };
             this.#room.onChange(this.#deal);
           },
         });
       }
-      this.#progress = null;
+      signal.throwIfAborted();
       const limits = this.#room.limitsFor(this.#deal.offerId, spec);
       const container = await engine.start({ dealId: this.leaseId, spec, limits }, signal);
       await this.#steps.run(async () => {
-        if (this.isOver || this.#deal.phase === 'ending' || this.#deal.phase === 'closing') {
+        if (this.isOver || this.#isEnding) {
           await container.remove();
           return;
         }
+        // This host is closing: the next one takes the container up.
+        if (this.#life.signal.aborted) return;
         this.#container = container;
-        this.#lastHealthyMs = this.#nowMs();
+        this.#lastHealthyMs = this.#readySinceMs = this.#nowMs();
         this.#stage = 'ready';
         this.#watch(container);
         this.#set({ detail: 'Ready. Waiting for the first voucher.' });
@@ -329,28 +342,34 @@ export class ServedDeal {
     } catch (thrown) {
       if (signal.aborted) return;
       const error = toAppError(thrown);
-      this.#progress = null;
       this.#room.log.warn({ leaseId: this.leaseId, code: error.code, cause: error.cause }, 'preparation failed');
-      await this.#steps.run(async () => {
+      this.#later(async () => {
+        if (this.isOver || this.#isEnding) return;
         this.#stage = 'failed';
-        this.#set({ phase: 'ending', detail: error.message });
+        this.#set({ phase: 'ending', detail: error.message, closeReason: error.message });
         this.#room.notify('warning', 'A rental could not start', error.message, this.leaseId);
         this.#settlement.now();
       });
+    } finally {
+      this.#progress = null;
+      this.#preparation = null;
     }
   }
 
   #watch(container: DealContainer): void {
     void container.supervise(this.#life.signal).then(
       (end) =>
-        this.#steps.run(async () => {
-          if (this.isOver || this.#stage === 'stopped' || this.#deal.phase === 'ending') return;
+        this.#later(async () => {
+          if (this.isOver || this.#stage === 'stopped' || this.#isEnding) return;
           if (end.kind === 'exited') {
             const ranMs = end.finishedAtMs - Date.now() + this.#nowMs();
-            await this.#finish(`The program ended with exit code ${end.exitCode}.`, Math.min(this.#nowMs(), ranMs));
+            await this.#finish(`The program ended with exit code ${end.exitCode}.`, {
+              untilMs: Math.min(this.#nowMs(), ranMs),
+            });
           } else if (end.kind === 'disk-limit') await this.#finish('The machine used all the disk it may use.');
-          else if (end.kind === 'removed') await this.#finish('The machine was removed.', this.#lastHealthyMs);
-          else await this.#finish('The container engine stopped.', this.#lastHealthyMs);
+          else if (end.kind === 'removed')
+            await this.#finish('The machine was removed.', { untilMs: this.#lastHealthyMs });
+          else await this.#finish('The container engine stopped.', { untilMs: this.#lastHealthyMs });
         }),
       () => undefined,
     );
@@ -358,79 +377,92 @@ export class ServedDeal {
 
   async #tick(): Promise<void> {
     if (this.isOver) return;
+    this.#settlement.tick();
     const chainNow = this.#room.clock.now();
-    if (this.#deal.phase === 'closing') {
+    const { phase, openedAt, capSeconds } = this.#deal;
+    if (phase === 'closing') {
       const lease = this.#room.chain.lease(this.leaseId);
       if (lease && lease.closeAt > 0 && chainNow > lease.closeAt) this.#settlement.finalize();
+      else this.#settlement.raise();
       return;
     }
-    if (this.#stage === 'unknown' && this.#deal.openedAt !== null) {
+    if (phase === 'ending') return;
+    if (openedAt !== null && chainNow > openedAt + capSeconds + OVERTIME_SECONDS) {
+      await this.#finish('The time of this lease is long over.');
+      return;
+    }
+    const { endAfterSeconds } = this.#room.rules;
+    if (this.#stage === 'unknown' && openedAt !== null) {
       // A renter that opened and never came holds a unit: give it back once its paid time is over.
-      const idle = chainNow - this.#deal.openedAt;
-      if (idle > Math.min(this.#deal.capSeconds, this.#room.rules.endAfterSeconds) && !this.#preparing) {
-        await this.#finish('The renter never came.');
-      }
+      if (chainNow - openedAt > Math.min(capSeconds, endAfterSeconds)) await this.#finish('The renter never came.');
       return;
     }
-    if ((this.#stage !== 'running' && this.#stage !== 'paused') || !this.#container) return;
+    if (this.#stage === 'ready' && this.#nowMs() - this.#readySinceMs > endAfterSeconds * 1000) {
+      await this.#finish('The renter never paid.');
+      return;
+    }
+    if ((this.#stage === 'running' || this.#stage === 'paused') && this.#container) await this.#meter(this.#container);
+  }
+
+  /** Serves what is paid for, holds what is not, ends what stays unpaid. */
+  async #meter(container: DealContainer): Promise<void> {
     const now = this.#nowMs();
-    const held = this.#heldSinceMs === null ? 0 : Math.max(1, (now - this.#heldSinceMs) / 1000);
-    const verdict = providerVerdict(this.#tariff(), this.#room.rules, {
-      served: this.servedSeconds,
-      signed: this.#deal.signedSeconds,
-      pausedSeconds: held,
+    const { rules } = this.#room;
+    const { capSeconds, signedSeconds, paidSeconds } = this.#deal;
+    const verdict = providerVerdict(this.#tariff(), rules, {
+      served: this.#count.owedSeconds,
+      signed: signedSeconds,
+      pausedSeconds: this.#heldSinceMs === null ? 0 : Math.max(1, (now - this.#heldSinceMs) / 1000),
     });
     if (verdict === 'end') {
-      await this.#finish(
-        this.servedSeconds >= this.#deal.capSeconds ? 'The paid time is over.' : 'The renter stopped paying.',
-      );
+      const isServed = this.#count.owedSeconds >= capSeconds;
+      await this.#finish(isServed ? 'The paid time is over.' : 'The renter stopped paying.');
+      // Whoever has not paid for so long has nothing to agree about either.
+      if (!isServed) this.#settlement.now();
       return;
     }
-    if (verdict === 'pause') {
-      if (this.#heldSinceMs === null) {
-        this.#heldSinceMs = now;
-        this.#served = pauseServing(this.#served, now);
-        this.#stage = 'paused';
-        this.#set({
-          phase: 'paused',
-          detail: 'Held: no voucher covers the time that follows.',
-          servedSeconds: this.servedSeconds,
-        });
-        await this.#container.pause();
-      }
+    // Nothing is counted before the renter has come back to a restarted host: that must not last for ever.
+    const { absent } = this.#count;
+    if (verdict === 'pause' || absent) {
+      if (this.#heldSinceMs !== null) return;
+      this.#heldSinceMs = now;
+      this.#count.pause(now);
+      this.#stage = 'paused';
+      const detail = absent ? 'Held: the renter is away.' : 'Held: no voucher covers the time that follows.';
+      this.#set({ phase: 'paused', detail, servedSeconds: this.servedSeconds });
+      await container.pause();
       return;
     }
     if (this.#heldSinceMs !== null) {
-      await this.#container.resume();
+      await container.resume();
       this.#heldSinceMs = null;
       this.#stage = 'running';
       this.#lastHealthyMs = this.#nowMs();
-      this.#served = resumeServing(this.#served, this.#nowMs());
+      this.#count.resume();
       this.#set({ phase: 'running', detail: '' });
     }
-    if (now - this.#lastCheckMs >= this.#room.rules.healthSeconds * 1000 - 100) await this.#check();
-    if (this.#deal.signedSeconds - this.#deal.paidSeconds > DRAW_AFTER_SECONDS) this.#settlement.draw();
+    if (now - this.#lastCheckMs >= rules.healthSeconds * 1000 - 100) await this.#check(container);
+    if (signedSeconds - paidSeconds > DRAW_AFTER_SECONDS) this.#settlement.draw();
   }
 
   /** One health check: time counts up to the last one that passed. */
-  async #check(): Promise<void> {
-    const container = this.#container;
-    if (!container) return;
+  async #check(container: DealContainer): Promise<void> {
     this.#lastCheckMs = this.#nowMs();
     if (await container.healthy(this.#life.signal).catch(() => false)) {
       this.#lastHealthyMs = this.#nowMs();
-      if (this.#contact) this.#served = resumeServing(this.#served, this.#lastHealthyMs);
+      this.#count.resume();
       this.#set({ servedSeconds: this.servedSeconds });
-    } else this.#served = pauseServing(this.#served, this.#lastHealthyMs);
+    } else this.#count.pause(this.#lastHealthyMs);
   }
 
   /** Ends the counting, now or at the last good moment, and the container with it. */
   async #stopContainer(untilMs?: number): Promise<void> {
+    this.#preparation?.abort();
     const container = this.#container ?? (await this.#room.engine.find(this.leaseId).catch(() => null));
     if (this.#stage !== 'stopped') {
       const wasRunning = this.#stage === 'running' && container !== null && untilMs === undefined;
       const good = wasRunning && (await container.healthy(AbortSignal.timeout(3000)).catch(() => false));
-      this.#served = pauseServing(this.#served, untilMs ?? (good ? this.#nowMs() : this.#lastHealthyMs));
+      this.#count.pause(untilMs ?? (good ? this.#nowMs() : this.#lastHealthyMs));
       if (this.#stage !== 'failed') this.#stage = 'stopped';
       this.#set({ servedSeconds: this.servedSeconds });
     }
@@ -445,27 +477,18 @@ export class ServedDeal {
     });
   }
 
-  async #finish(reason: string, untilMs?: number): Promise<void> {
-    this.#set({ phase: 'ending', detail: reason });
+  /** The machine first, then the renter has a moment to sign the exact seconds, then the newest voucher is settled. */
+  async #finish(reason: string, { untilMs, byRenter = false }: { untilMs?: number; byRenter?: boolean } = {}) {
+    if (!this.#isEnding) this.#set({ phase: 'ending', detail: reason, closeReason: reason });
     await this.#stopContainer(untilMs);
-    this.#set({ detail: reason });
-    this.#settlement.soon();
+    // Nothing was signed: there is nothing to agree about, and the renter's money comes back at once.
+    if (this.#deal.signedSeconds === 0 && !byRenter) this.#settlement.now();
+    else this.#settlement.soon();
   }
 
-  async #closed(event: Extract<LeaseEvent, { kind: 'LeaseClosed' }>): Promise<void> {
-    if (this.isOver) return;
-    const { paidSeconds, paid, fee, penalty, refund, txHash, at } = event;
+  async #clearAway(): Promise<void> {
     if (this.#stage !== 'stopped') await this.#stopContainer();
-    this.#set({
-      phase: 'closed',
-      paidSeconds,
-      closedAt: at,
-      closeReason: this.#detail,
-      settlement: { seconds: paidSeconds, paid, fee, penalty, refund, txHash },
-    });
-    clearInterval(this.#ticker);
-    this.#settlement.dispose();
-    this.#life.abort();
+    this.dispose();
     const container = this.#container ?? (await this.#room.engine.find(this.leaseId).catch(() => null));
     this.#container = null;
     await container?.remove().catch((thrown: unknown) => {
@@ -474,5 +497,6 @@ export class ServedDeal {
         'the container could not be removed',
       );
     });
+    this.#onCleared();
   }
 }

@@ -2,7 +2,7 @@ import { keccak256, toUtf8Bytes } from 'ethers';
 import type { Chain } from '../chain/chain.ts';
 import type { DealLimits, Engine } from '../runtime/engine.ts';
 import { State } from '../shared/emitter.ts';
-import { AppError, toAppError } from '../shared/errors.ts';
+import { AppError, toAppError, type ErrorCode } from '../shared/errors.ts';
 import type { Device } from '../shared/gpu.ts';
 import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
@@ -11,10 +11,26 @@ import { Serial } from '../shared/serial.ts';
 import type { Clock } from '../shared/time.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { DealDoor } from './deals.ts';
+import type { OfferFields } from '../chain/events.ts';
 import { devicesOf, offerFields, ownOfferSchema, sameOffer, type OwnOfferParams } from './own-offer.ts';
 
 const KEY = 'main';
+/** The salt of the offer's id. */
+const SALT = 'offer.salt';
+/** Unix seconds until which the owner has snoozed. */
+const SNOOZED = 'offer.snoozedUntil';
 const PIDS = 512;
+/** What keeps an offer off the market for a while only: it is published as soon as that is over. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'locked',
+  'network-down',
+  'insufficient-funds',
+  'timeout',
+  'busy',
+  'engine-down',
+]);
+const RETRY_MS = 5000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface SharingState {
   state: 'off' | 'starting' | 'on' | 'stopping';
@@ -54,6 +70,9 @@ export class Sharing implements DealDoor {
   readonly #steps = new Serial();
   #params: OwnOfferParams | null = null;
   #snooze: NodeJS.Timeout | null = null;
+  /** The owner's wish of an earlier run waits for something that passes. */
+  #retry: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(ports: SharingPorts) {
     this.#ports = ports;
@@ -72,7 +91,22 @@ export class Sharing implements DealDoor {
     if (!params.success) return;
     this.#params = params.data;
     this.#set({ offerId: own.offerId });
-    if (own.sharing) await this.start(params.data).catch((thrown: unknown) => this.#failed(thrown));
+    if (!own.sharing) return;
+    const until = Number(this.#ports.ledger.settings.get(SNOOZED) ?? 0);
+    if (until > this.#ports.clock.now()) {
+      this.#set({ state: 'on' });
+      this.#sleepUntil(until);
+      return;
+    }
+    try {
+      await this.start(params.data);
+    } catch (thrown) {
+      this.#failed(thrown);
+      if (!PASSING.has(toAppError(thrown).code) || this.#closed) return;
+      this.#retry = setTimeout(() => {
+        this.recover().catch((again: unknown) => this.#failed(again));
+      }, RETRY_MS);
+    }
   }
 
   start(params: OwnOfferParams): Promise<Bytes32> {
@@ -91,31 +125,22 @@ export class Sharing implements DealDoor {
         });
       }
       this.#clearSnooze();
+      ledger.settings.remove(SNOOZED);
       this.#set({ state: 'starting', detail: 'Publishing the offer.', snoozedUntil: null });
       try {
         const known = ledger.offers.get(KEY);
-        const seq = Number(ledger.settings.get('offer.sequence') ?? 0) + 1;
-        ledger.transaction(() => {
-          ledger.settings.set('offer.sequence', seq);
-          ledger.offers.put({ key: KEY, offerId: known?.offerId ?? null, sharing: true, params: { ...params } });
-        });
-        const current = known?.offerId ? await chain.reads.offer(known.offerId) : null;
-        const mine = current !== null && current.offer.provider === provider && current.status !== 'delisted';
-        let offerId = known?.offerId ?? null;
-        if (!mine || offerId === null) {
-          const salt = keccak256(toUtf8Bytes(`offer:${provider}:${seq}`)) as Bytes32;
-          offerId = chain.calls.offerId(provider, salt);
-          ledger.offers.put({ key: KEY, offerId, sharing: true, params: { ...params } });
-          await chain.send(chain.calls.registerOffer(fields, salt), { commandId: `offer:register:${offerId}` });
-        } else {
-          if (!sameOffer(current.offer, fields)) {
-            await chain.send(chain.calls.changeOffer(offerId, fields), { commandId: `offer:change:${offerId}:${seq}` });
-          }
-          if (current.status === 'paused') {
-            await chain.send(chain.calls.setOfferStatus(offerId, 'active'), {
-              commandId: `offer:active:${offerId}:${seq}`,
-            });
-          }
+        ledger.offers.put({ key: KEY, offerId: known?.offerId ?? null, sharing: true, params: { ...params } });
+        const offerId = await this.#registered(provider, fields, params);
+        const current = await chain.reads.offer(offerId);
+        if (current && !sameOffer(current.offer, fields)) {
+          await chain.send(chain.calls.changeOffer(offerId, fields), {
+            commandId: `offer:change:${offerId}:${this.#nextSeq()}`,
+          });
+        }
+        if (current?.status === 'paused') {
+          await chain.send(chain.calls.setOfferStatus(offerId, 'active'), {
+            commandId: `offer:active:${offerId}:${this.#nextSeq()}`,
+          });
         }
         this.#params = params;
         await engine.keepWarm(1).catch(() => undefined);
@@ -134,6 +159,7 @@ export class Sharing implements DealDoor {
       const { ledger, engine } = this.#ports;
       const own = ledger.offers.get(KEY);
       this.#clearSnooze();
+      ledger.settings.remove(SNOOZED);
       if (own) ledger.offers.put({ key: KEY, offerId: own.offerId, sharing: false, params: own.params });
       this.#set({ state: 'stopping', detail: 'Taking the offer off the market.', snoozedUntil: null });
       try {
@@ -166,12 +192,10 @@ export class Sharing implements DealDoor {
         await this.#wake();
         return;
       }
-      await this.#pauseOnChain('snooze');
       const until = this.#ports.clock.now() + seconds;
-      this.#set({ snoozedUntil: until, detail: 'Snoozed: not on the market until then.' });
-      this.#snooze = setTimeout(() => {
-        void this.#steps.run(() => this.#wake()).catch((thrown: unknown) => this.#failed(thrown));
-      }, seconds * 1000);
+      this.#ports.ledger.settings.set(SNOOZED, until);
+      await this.#pauseOnChain('snooze');
+      this.#sleepUntil(until);
     });
   }
 
@@ -212,16 +236,64 @@ export class Sharing implements DealDoor {
   }
 
   close(): void {
+    this.#closed = true;
     this.#clearSnooze();
+  }
+
+  /**
+   * The id of this wallet's one offer, on chain when it resolves. The salt is in the book before anything is sent: a host
+   * that was killed in between sends the same registration again, never a second offer.
+   */
+  async #registered(provider: Address, fields: OfferFields, params: OwnOfferParams): Promise<Bytes32> {
+    const { chain, ledger } = this.#ports;
+    const known = ledger.offers.get(KEY)?.offerId ?? null;
+    const found = known ? await chain.reads.offer(known) : null;
+    if (known && found?.offer.provider === provider && found.status !== 'delisted') return known;
+    const salt = ledger.settings.get(SALT) as Bytes32 | undefined;
+    if (known && !found && salt !== undefined && chain.calls.offerId(provider, salt) === known) {
+      const commandId = `offer:register:${known}`;
+      if (ledger.outgoing.byCommand(commandId)?.state !== 'reverted') {
+        await chain.send(chain.calls.registerOffer(fields, salt), { commandId });
+        return known;
+      }
+    }
+    const fresh = keccak256(toUtf8Bytes(`offer:${provider}:${this.#nextSeq()}`)) as Bytes32;
+    const offerId = chain.calls.offerId(provider, fresh);
+    ledger.transaction(() => {
+      ledger.settings.set(SALT, fresh);
+      ledger.offers.put({ key: KEY, offerId, sharing: true, params: { ...params } });
+    });
+    await chain.send(chain.calls.registerOffer(fields, fresh), { commandId: `offer:register:${offerId}` });
+    return offerId;
+  }
+
+  /** For commands that may be given many times: each is its own. */
+  #nextSeq(): number {
+    const { settings } = this.#ports.ledger;
+    const seq = Number(settings.get('offer.sequence') ?? 0) + 1;
+    settings.set('offer.sequence', seq);
+    return seq;
+  }
+
+  #sleepUntil(until: number): void {
+    this.#set({ snoozedUntil: until, detail: 'Snoozed: not on the market until then.' });
+    const ms = (until - this.#ports.clock.now()) * 1000;
+    this.#snooze = setTimeout(
+      () => {
+        this.#steps.run(() => this.#wake()).catch((thrown: unknown) => this.#failed(thrown));
+      },
+      Math.min(MAX_TIMER_MS, ms),
+    );
   }
 
   async #wake(): Promise<void> {
     const { chain, ledger } = this.#ports;
     const { offerId } = this.state.value;
-    const seq = Number(ledger.settings.get('offer.sequence') ?? 0) + 1;
-    ledger.settings.set('offer.sequence', seq);
+    ledger.settings.remove(SNOOZED);
     if (offerId && (await chain.reads.offer(offerId))?.status === 'paused') {
-      await chain.send(chain.calls.setOfferStatus(offerId, 'active'), { commandId: `offer:active:${offerId}:${seq}` });
+      await chain.send(chain.calls.setOfferStatus(offerId, 'active'), {
+        commandId: `offer:active:${offerId}:${this.#nextSeq()}`,
+      });
     }
     this.#set({ snoozedUntil: null, detail: 'Anybody can rent this computer now.' });
   }
@@ -230,9 +302,9 @@ export class Sharing implements DealDoor {
     const { chain, ledger } = this.#ports;
     const offerId = this.state.value.offerId ?? ledger.offers.get(KEY)?.offerId;
     if (!offerId || (await chain.reads.offer(offerId))?.status !== 'active') return;
-    const seq = Number(ledger.settings.get('offer.sequence') ?? 0) + 1;
-    ledger.settings.set('offer.sequence', seq);
-    await chain.send(chain.calls.setOfferStatus(offerId, 'paused'), { commandId: `offer:${why}:${offerId}:${seq}` });
+    await chain.send(chain.calls.setOfferStatus(offerId, 'paused'), {
+      commandId: `offer:${why}:${offerId}:${this.#nextSeq()}`,
+    });
   }
 
   #failed(thrown: unknown): void {
@@ -243,7 +315,8 @@ export class Sharing implements DealDoor {
 
   #clearSnooze(): void {
     if (this.#snooze) clearTimeout(this.#snooze);
-    this.#snooze = null;
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#snooze = this.#retry = null;
   }
 
   #set(change: Partial<SharingState>): void {

@@ -14,6 +14,8 @@ export interface RentalRoom {
   keys: DealKeys;
   clock: Clock;
   rules: MeterRules;
+  /** Between two looks at each lease, in real milliseconds; a second where it is left out. */
+  tickMs?: number;
   log: Log;
   /** The direct line. Rejects with peer-unreachable or peer-refused. */
   connect(to: PeerAddress, options: { signal: AbortSignal; expectWallet: Address }): Promise<PeerConnection>;

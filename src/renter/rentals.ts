@@ -1,9 +1,11 @@
 import { keccak256, toUtf8Bytes } from 'ethers';
 import type { ChainEvent, OfferFields } from '../chain/events.ts';
+import { factsOf } from '../chain/lease-facts.ts';
 import type { PeerConnection } from '../peer/peer-link.ts';
 import { AppError, toAppError } from '../shared/errors.ts';
 import { ETH, type Address, type Bytes32 } from '../shared/ids.ts';
 import { depositFor, formatAmount } from '../shared/money.ts';
+import { delay } from '../shared/retry.ts';
 import type { RentalSpec, RentalTerms } from '../shared/rental.ts';
 import type { Deal } from '../store/ledger.ts';
 import type { SpendingPolicy } from '../wallet/spending-policy.ts';
@@ -14,6 +16,7 @@ import { RentedDeal } from './rented-deal.ts';
 /** How long a provider may take to say whether it would serve, before anything is paid. */
 const ASK_TIMEOUT_MS = 20_000;
 const LEAST_SECONDS = 60;
+const FOLLOW_RETRY_MS = 5000;
 
 export interface RentalsPorts extends RentalRoom {
   /** The wallet that pays; throws AppError while there is none. */
@@ -47,6 +50,7 @@ export interface Quote {
 export class Rentals {
   readonly #ports: RentalsPorts;
   readonly #deals = new Map<Bytes32, RentedDeal>();
+  #closed = false;
 
   constructor(ports: RentalsPorts) {
     this.#ports = ports;
@@ -66,14 +70,18 @@ export class Rentals {
   async recover(): Promise<void> {
     const { ledger, chain, log } = this.#ports;
     for (const deal of ledger.deals.list({ role: 'renter', open: true })) {
-      const onChain = chain.lease(deal.leaseId) ?? (await chain.reads.lease(deal.leaseId).catch(() => null));
+      const { leaseId } = deal;
+      const onChain = chain.lease(leaseId) ?? (await chain.reads.lease(leaseId).catch(() => null));
       if (deal.openedAt === null && (onChain === null || onChain.state === 'none')) {
-        if (ledger.outgoing.byCommand(openCommand(deal.leaseId))) {
+        const stored = ledger.outgoing.byCommand(openCommand(leaseId));
+        if (stored && stored.state !== 'failed') {
           // The transaction is stored and will be sent again: open once more under the same id and wait for it.
-          void this.#openOnChain(deal).catch((thrown: unknown) => {
-            log.warn({ leaseId: deal.leaseId, message: toAppError(thrown).message }, 'the rental could not be opened');
+          this.#openOnChain(deal).catch((thrown: unknown) => {
+            log.warn({ leaseId, message: toAppError(thrown).message }, 'the rental could not be opened');
           });
-        } else this.#writeOff(deal, 'The rental was never opened; nothing was paid.');
+        } else if (onChain !== null) await this.#writeOff(deal, 'The rental was never opened; nothing was paid.');
+        // Nobody can say: the next start asks again.
+        else log.warn({ leaseId }, 'a rental that may not have been opened waits for the network');
         continue;
       }
       this.#follow(deal);
@@ -129,6 +137,13 @@ export class Rentals {
   async open(request: RentRequest, signal: AbortSignal): Promise<Bytes32> {
     const { chain, ledger, keys, clock, policy } = this.#ports;
     const renter = this.#ports.renter();
+    const salt = keccak256(toUtf8Bytes(`rental:${renter}:${request.commandId}`)) as Bytes32;
+    // The same command again, its first answer lost: whatever the offer says by now, it rents once.
+    const before = ledger.deals.list({ role: 'renter', open: true }).find((known) => known.terms.salt === salt);
+    if (before) {
+      if (before.openedAt === null) await this.#openOnChain(before);
+      return before.leaseId;
+    }
     const [found, feeBps] = await Promise.all([chain.reads.offer(request.offerId), chain.reads.feeBps()]);
     if (!found || found.status === 'delisted')
       throw new AppError('not-found', 'There is no such offer.', { field: 'offerId' });
@@ -149,7 +164,7 @@ export class Rentals {
       endsBy: offer.endsBy,
       feeBps,
       specHash: keys.specHash(request.spec),
-      salt: keccak256(toUtf8Bytes(`rental:${renter}:${request.commandId}`)) as Bytes32,
+      salt,
     };
     const leaseId = chain.calls.leaseId(terms);
     const deposit = depositFor(offer.price, offer.unit, request.seconds);
@@ -165,7 +180,7 @@ export class Rentals {
           signal,
         });
       }
-      const deal = ledger.deals.put({
+      const deal = this.#begin({
         leaseId,
         role: 'renter',
         offerId: request.offerId,
@@ -187,10 +202,10 @@ export class Rentals {
       });
       this.#ports.onChange(deal);
       await this.#openOnChain(deal);
-      await policy.commit(leaseId);
       return leaseId;
     } catch (thrown) {
-      await policy.release(leaseId);
+      // What is signed may still be mined, also after this host has closed: then the money counts as spent.
+      if (ledger.outgoing.byCommand(openCommand(leaseId))?.state !== 'stored') await policy.release(leaseId);
       throw thrown;
     }
   }
@@ -220,57 +235,92 @@ export class Rentals {
   }
 
   onChain(events: readonly ChainEvent[]): void {
+    const { ledger, policy, log } = this.#ports;
     for (const event of events) {
       if (!('leaseId' in event)) continue;
-      this.#deals.get(event.leaseId)?.onChain(event);
-      if (event.kind === 'LeaseClosed') void this.#ports.policy.endDeal(event.leaseId);
+      const { leaseId } = event;
+      const followed = this.#deals.get(leaseId);
+      if (followed) followed.onChain(event);
+      else {
+        // Not followed (yet): the book hears it all the same.
+        const deal = ledger.deals.get(leaseId, 'renter');
+        if (deal && deal.phase !== 'closed')
+          this.#ports.onChange(ledger.deals.update(leaseId, 'renter', factsOf(event, deal)));
+      }
+      if (event.kind !== 'LeaseClosed') continue;
+      this.#deals.delete(leaseId);
+      policy.endDeal(leaseId).catch((thrown: unknown) => {
+        log.warn({ leaseId, message: toAppError(thrown).message }, 'the spending limits were not written');
+      });
     }
   }
 
   close(): void {
+    this.#closed = true;
     for (const deal of this.#deals.values()) deal.dispose();
   }
 
+  /** A rental that was written off and is asked for again under the same command begins anew. */
+  #begin(fresh: Omit<Deal, 'updatedAt'>): Deal {
+    const { ledger } = this.#ports;
+    const known = ledger.deals.put(fresh);
+    if (known.phase !== 'closed' || known.openedAt !== null) return known;
+    const { phase, detail } = fresh;
+    return ledger.deals.update(known.leaseId, 'renter', { phase, detail, closedAt: null, closeReason: null });
+  }
+
   async #openOnChain(deal: Deal): Promise<void> {
-    const { chain, ledger } = this.#ports;
+    const { chain, ledger, policy } = this.#ports;
+    const { leaseId } = deal;
     try {
       const receipt = await chain.send(chain.calls.openLease(deal.terms, deal.capSeconds), {
-        commandId: openCommand(deal.leaseId),
+        commandId: openCommand(leaseId),
       });
-      const opened = ledger.deals.update(deal.leaseId, 'renter', {
-        openedAt: receipt.at,
-        phase: 'preparing',
-        detail: '',
+      await policy.commit(leaseId);
+      const now = ledger.deals.get(leaseId, 'renter') ?? deal;
+      // The chain may have closed it by now: a provider declines quickly.
+      if (now.phase === 'closed') return;
+      const opened = ledger.deals.update(leaseId, 'renter', {
+        openedAt: now.openedAt ?? receipt.at,
+        ...(now.phase === 'opening' ? { phase: 'preparing' as const, detail: '' } : {}),
       });
       this.#follow(opened);
       this.#ports.onChange(opened);
     } catch (thrown) {
       const error = toAppError(thrown);
-      if (error.code !== 'cancelled') this.#writeOff(deal, error.message);
+      if (error.code !== 'cancelled') await this.#writeOff(deal, error.message);
       throw error;
     }
   }
 
   #follow(deal: Deal): void {
-    if (this.#deals.has(deal.leaseId)) return;
-    const offer = this.#ports.chain.offer(deal.offerId);
-    const peerKey = offer?.peerKey;
+    const { chain, ledger, log } = this.#ports;
+    const { leaseId, offerId } = deal;
+    const peerKey = chain.offer(offerId)?.peerKey;
     if (peerKey) {
-      this.#deals.set(deal.leaseId, new RentedDeal(this.#ports, deal, { peerKey }));
+      if (!this.#deals.has(leaseId)) this.#deals.set(leaseId, new RentedDeal(this.#ports, deal, { peerKey }));
       return;
     }
     // index.db may be younger than the lease: ask the contract.
-    void this.#ports.chain.reads.offer(deal.offerId).then((found) => {
-      if (found && !this.#deals.has(deal.leaseId)) {
-        this.#deals.set(deal.leaseId, new RentedDeal(this.#ports, deal, { peerKey: found.offer.peerKey }));
-      }
-    });
+    chain.reads
+      .offer(offerId)
+      .then((found) => {
+        const now = ledger.deals.get(leaseId, 'renter');
+        if (this.#closed || !found || now?.phase === 'closed' || this.#deals.has(leaseId)) return;
+        this.#deals.set(leaseId, new RentedDeal(this.#ports, now ?? deal, { peerKey: found.offer.peerKey }));
+      })
+      .catch(async (thrown: unknown) => {
+        log.warn({ leaseId, message: toAppError(thrown).message }, 'the offer of a rental is not known yet');
+        await delay(FOLLOW_RETRY_MS);
+        if (!this.#closed) this.#follow(deal);
+      });
   }
 
-  #writeOff(deal: Deal, reason: string): void {
-    const { ledger, clock } = this.#ports;
+  async #writeOff(deal: Deal, reason: string): Promise<void> {
+    const { ledger, clock, policy } = this.#ports;
     const change = { phase: 'closed', detail: reason, closedAt: clock.now(), closeReason: reason } as const;
     this.#ports.onChange(ledger.deals.update(deal.leaseId, 'renter', change));
+    await policy.release(deal.leaseId);
   }
 
   #checkOffer(

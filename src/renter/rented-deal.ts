@@ -1,5 +1,7 @@
-import { insist } from '../chain/insist.ts';
+import type { Call } from '../chain/chain.ts';
 import type { LeaseEvent } from '../chain/events.ts';
+import { LatestSend } from '../chain/latest-send.ts';
+import { factsOf, outcomeOf } from '../chain/lease-facts.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
 import type { DealStatus } from '../shared/deal-protocol.ts';
 import { AppError, toAppError } from '../shared/errors.ts';
@@ -26,6 +28,8 @@ const CLOSE_SLACK_SECONDS = 2;
 const FINAL_SECONDS = 600;
 const CALL_TIMEOUT_MS = 15_000;
 const END_RETRY_MS = 20_000;
+/** Failed attempts at an honest close, the line being up, after which the chain decides. */
+const END_ATTEMPTS = 2;
 const DAY = 86_400;
 
 /**
@@ -44,10 +48,11 @@ export class RentedDeal {
   #served: Served;
   #lastPassMs = 0;
   #unreachableSince: number | null = null;
-  #lastEndTryMs = 0;
+  #lastEndTryMs: number;
+  #failedEnds = 0;
   #wantsEnd: boolean;
-  #sending = false;
-  #closedWaiters: (() => void)[] = [];
+  readonly #sender: LatestSend;
+  readonly #closedWaiters = new Set<() => void>();
 
   constructor(room: RentalRoom, deal: Deal, provider: { peerKey: Hex; endpoints?: { host: string; port: number }[] }) {
     this.#room = room;
@@ -55,15 +60,26 @@ export class RentedDeal {
     this.leaseId = deal.leaseId;
     this.#served = { countedMs: deal.servedSeconds * 1000, sinceMs: null };
     this.#wantsEnd = deal.phase === 'ending';
+    // No line yet is no line: a provider that never answers is away from the start.
+    this.#unreachableSince = room.clock.monotonicMs();
+    this.#lastEndTryMs = room.clock.monotonicMs();
+    const { chain, ledger, log } = room;
+    this.#sender = new LatestSend({
+      chain,
+      ledger,
+      log,
+      onWaiting: (reason) => this.#set({ detail: `Settling waits: ${reason}` }),
+      onRefused: () => undefined,
+    });
     this.#line = new Line({
       leaseId: deal.leaseId,
       log: room.log,
       connect: (signal) => room.connect(provider, { signal, expectWallet: deal.terms.provider }),
       onUp: (connection) => this.#up(connection),
-      onStatus: (status) => void this.#steps.run(() => this.#heard(status)),
-      onDown: (reason) => void this.#steps.run(() => this.#down(reason)),
+      onStatus: (status) => this.#later(() => this.#heard(status)),
+      onDown: (reason) => this.#later(() => this.#down(reason)),
     });
-    this.#ticker = setInterval(() => void this.#steps.run(() => this.#tick()), 1000);
+    this.#ticker = setInterval(() => this.#later(() => this.#tick()), room.tickMs ?? 1000);
   }
 
   get deal(): Deal {
@@ -94,53 +110,51 @@ export class RentedDeal {
     return this.#line.open(kind, { ...params, leaseId: this.leaseId });
   }
 
-  /** Ends it and resolves once the chain has closed it, or has begun its 24 hours because the provider is away. */
+  /**
+   * Ends it and resolves once the chain has closed it, or has begun its 24 hours because the provider is away. What was
+   * begun goes on when the caller stops waiting.
+   * @throws AppError cancelled when `signal` aborts
+   */
   async end(signal?: AbortSignal): Promise<Deal> {
     if (this.isOver) return this.#deal;
     this.#wantsEnd = true;
-    if (this.#deal.phase !== 'closing') this.#set({ phase: 'ending', detail: 'Ending the rental.' });
-    const done = new Promise<void>((resolve, reject) => {
-      this.#closedWaiters.push(resolve);
-      signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    this.#later(() => this.#tryEnd());
+    if (this.#deal.phase === 'closing') return this.#deal;
+    this.#set({ phase: 'ending', detail: 'Ending the rental.', closeReason: 'You ended the rental.' });
+    await new Promise<void>((resolve, reject) => {
+      const done = () => {
+        signal?.removeEventListener('abort', giveUp);
+        this.#closedWaiters.delete(done);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#closedWaiters.delete(done);
+        reject(new AppError('cancelled', 'The rental goes on ending; nobody waits for it any more.'));
+      };
+      this.#closedWaiters.add(done);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      if (signal?.aborted) giveUp();
     });
-    void this.#steps.run(() => this.#tryEnd());
-    await done;
     return this.#deal;
   }
 
+  /** What the chain says about this lease: in the book at once. */
   onChain(event: LeaseEvent): void {
-    void this.#steps.run(async () => {
-      switch (event.kind) {
-        case 'LeaseOpened':
-          if (this.#deal.openedAt === null) this.#set({ openedAt: event.openedAt, phase: 'preparing', detail: '' });
-          break;
-        case 'LeaseExtended':
-          this.#set({ capSeconds: event.capSeconds });
-          break;
-        case 'LeaseDrawn':
-          this.#set({ paidSeconds: event.paidSeconds });
-          break;
-        case 'LeaseTerminated':
-          this.#set({
-            phase: 'closing',
-            detail:
-              'Ended without the provider. What is left comes back in 24 hours, or at once if the provider returns.',
-          });
-          this.#release();
-          break;
-        case 'LeaseRaised':
-          break;
-        case 'LeaseClosed':
-          this.#closed(event);
-          break;
-      }
-    });
+    if (this.isOver) return;
+    this.#set(factsOf(event, this.#deal));
+    if (event.kind === 'LeaseTerminated') this.#release();
+    if (event.kind !== 'LeaseClosed') return;
+    this.#room.notify('success', 'Your rental ended', outcomeOf(this.#deal, this.#room.chain.profile), this.leaseId);
+    this.dispose();
   }
 
+  /** Forgets the rental in memory; whoever waits for its end hears how it stands now. */
   dispose(): void {
     clearInterval(this.#ticker);
     this.#life.abort();
+    this.#sender.close();
     this.#line.close();
+    this.#release();
   }
 
   #nowMs(): number {
@@ -152,17 +166,41 @@ export class RentedDeal {
     return { price, unit, minSeconds, capSeconds: this.#deal.capSeconds };
   }
 
+  /** A step that nobody waits for: what it throws is logged, and the next one comes. */
+  #later(step: () => Promise<void>): void {
+    this.#steps
+      .run(async () => {
+        if (!this.#life.signal.aborted) await step();
+      })
+      .catch((thrown: unknown) => {
+        if (this.#life.signal.aborted) return;
+        const { code, message, cause } = toAppError(thrown);
+        this.#room.log.warn({ leaseId: this.leaseId, code, message, cause }, 'a step of a rental failed');
+      });
+  }
+
+  /** Into the book. What the chain has ended stays ended, whatever an unfinished step still has to say. */
   #set(change: DealChange): void {
-    this.#deal = this.#room.ledger.deals.update(this.leaseId, 'renter', change);
+    if (this.isOver || this.#life.signal.aborted) return;
+    const { phase, ...rest } = change;
+    const moves = phase !== undefined && (this.#deal.phase !== 'closing' || phase === 'closed');
+    this.#deal = this.#room.ledger.deals.update(this.leaseId, 'renter', moves ? { ...rest, phase } : rest);
     this.#room.onChange(this.#deal);
   }
 
   async #up(connection: PeerConnection): Promise<void> {
-    this.#unreachableSince = null;
     if (this.isOver || !this.#deal.spec) return;
     const { spec } = this.#deal;
-    const status = await ask(connection, 'deal.begin', { leaseId: this.leaseId, spec }, { timeoutMs: 30_000 });
-    await this.#steps.run(() => this.#heard(status));
+    const status = await ask(
+      connection,
+      'deal.begin',
+      { leaseId: this.leaseId, spec },
+      { timeoutMs: 30_000, signal: this.#life.signal },
+    );
+    this.#unreachableSince = null;
+    this.#later(() => this.#heard(status));
+    // The provider is back: a terminated lease need not wait for its 24 hours.
+    if (this.#deal.phase === 'closing') this.#later(() => this.#tryEnd());
   }
 
   async #down(reason: string): Promise<void> {
@@ -190,10 +228,7 @@ export class RentedDeal {
         await this.#pay();
         break;
       case 'running':
-        if (phase !== 'running') {
-          this.#pass();
-          this.#set({ phase: 'running', detail: '' });
-        }
+        if (phase !== 'running') this.#running();
         break;
       case 'paused':
         this.#served = pauseServing(this.#served, this.#lastPassMs);
@@ -201,15 +236,19 @@ export class RentedDeal {
         await this.#pay();
         break;
       case 'stopped':
-        this.#served = pauseServing(this.#served, this.#nowMs());
+        this.#served = pauseServing(this.#served, this.#lastPassMs);
         this.#wantsEnd = true;
-        this.#set({ phase: 'ending', detail: status.detail });
-        void this.#steps.run(() => this.#tryEnd());
+        this.#set({ phase: 'ending', detail: status.detail, closeReason: status.detail });
+        this.#later(() => this.#tryEnd());
         break;
       case 'failed':
         this.#wantsEnd = true;
         this.#lastEndTryMs = this.#nowMs();
-        this.#set({ phase: 'ending', detail: `The provider could not start the machine: ${status.detail}` });
+        this.#set({
+          phase: 'ending',
+          detail: `The provider could not start the machine: ${status.detail}`,
+          closeReason: `The provider could not start the machine: ${status.detail}`,
+        });
         this.#room.notify('error', 'The machine could not be started', status.detail, this.leaseId);
         break;
     }
@@ -222,7 +261,7 @@ export class RentedDeal {
       const lease = this.#room.chain.lease(this.leaseId);
       if (lease && lease.closeAt > 0 && chainNow > lease.closeAt) {
         this.#send(this.#room.chain.calls.finalizeLease(this.#deal.terms), 'finalize');
-      }
+      } else if (this.#nowMs() - this.#lastEndTryMs > END_RETRY_MS) await this.#tryEnd();
       return;
     }
     const { openedAt, capSeconds } = this.#deal;
@@ -236,7 +275,8 @@ export class RentedDeal {
     }
     if (openedAt !== null && this.#goneForMs() > this.#room.rules.endAfterSeconds * 1000) {
       this.#wantsEnd = true;
-      this.#set({ phase: 'ending', detail: 'The provider has been away for too long.' });
+      const reason = 'The provider has been away for too long.';
+      this.#set({ phase: 'ending', detail: reason, closeReason: reason });
       await this.#tryEnd();
       return;
     }
@@ -273,6 +313,13 @@ export class RentedDeal {
     }
   }
 
+  #running(): void {
+    const first = this.#deal.servedSeconds === 0 && this.#served.sinceMs === null && this.#deal.phase === 'preparing';
+    this.#pass();
+    this.#set({ phase: 'running', detail: '' });
+    if (first) this.#room.notify('success', 'Your machine is ready', 'You can open a terminal now.', this.leaseId);
+  }
+
   #pass(): void {
     this.#lastPassMs = this.#nowMs();
     this.#served = resumeServing(this.#served, this.#lastPassMs);
@@ -299,38 +346,42 @@ export class RentedDeal {
       { timeoutMs: 5000 },
     );
     this.#remote = status;
-    if (status.phase === 'running' && this.#deal.phase !== 'running') {
-      this.#pass();
-      this.#set({ phase: 'running', detail: '' });
-    }
+    if (status.phase === 'running' && this.#deal.phase !== 'running') this.#running();
   }
 
   /** The honest way (both sign the exact seconds) while there is a line; the chain's 24 hours where there is none. */
   async #tryEnd(): Promise<void> {
-    if (this.isOver || this.#sending) return;
+    if (this.isOver || this.#sender.isOnItsWay) return;
     this.#lastEndTryMs = this.#nowMs();
     const { connection } = this.#line;
     if (connection) {
       try {
         await this.#endTogether(connection);
+        this.#failedEnds = 0;
         return;
       } catch (thrown) {
+        if (this.#life.signal.aborted) return;
         const error = toAppError(thrown);
+        this.#failedEnds += 1;
         this.#room.log.warn({ leaseId: this.leaseId, code: error.code, message: error.message }, 'no honest close');
         this.#set({ detail: `The provider did not agree to the seconds: ${error.message}` });
-        if (error.code === 'conflict') return this.#terminate();
+        if (error.code !== 'conflict' && this.#failedEnds < END_ATTEMPTS) return;
       }
-    }
-    if (this.#goneForMs() >= CALL_TIMEOUT_MS || this.#unreachableSince === null) return this.#terminate();
-    return undefined;
+    } else if (this.#goneForMs() < CALL_TIMEOUT_MS) return;
+    this.#terminate();
   }
 
   async #endTogether(connection: PeerConnection): Promise<void> {
     const { terms, paidSeconds } = this.#deal;
     const leaseId = this.leaseId;
-    const { servedSeconds: theirs } = await ask(connection, 'deal.stop', { leaseId }, { timeoutMs: CALL_TIMEOUT_MS });
+    const { servedSeconds: theirs } = await ask(
+      connection,
+      'deal.stop',
+      { leaseId },
+      { timeoutMs: CALL_TIMEOUT_MS, signal: this.#life.signal },
+    );
     const ours = this.servedSeconds;
-    this.#served = pauseServing(this.#served, this.#nowMs());
+    this.#served = pauseServing(this.#served, this.#lastPassMs);
     const secs = agreedSeconds(this.#tariff(), {
       provider: theirs,
       renter: ours,
@@ -344,7 +395,7 @@ export class RentedDeal {
       connection,
       'deal.close',
       { leaseId, secs, deadline, signature: renterSignature },
-      { timeoutMs: CALL_TIMEOUT_MS },
+      { timeoutMs: CALL_TIMEOUT_MS, signal: this.#life.signal },
     );
     const providerSignature = answer.signature as Hex;
     if (this.#room.keys.finalSigner(leaseId, secs, deadline, providerSignature) !== terms.providerSigner) {
@@ -355,40 +406,18 @@ export class RentedDeal {
     this.#send(call, `close:${secs}:${deadline}`);
   }
 
-  async #terminate(): Promise<void> {
+  #terminate(): void {
     if (this.#deal.phase === 'closing') return;
     // Claim what this side's own checks saw, and never less than its key has signed: that would cost a penalty.
     const claim = Math.max(this.#deal.paidSeconds, this.#deal.signedSeconds);
     this.#send(this.#room.chain.calls.terminateLease(this.#deal.terms, claim), `terminate:${claim}`);
   }
 
-  #send(call: Parameters<typeof insist>[1], id: string): void {
-    if (this.#sending) return;
-    this.#sending = true;
-    const { chain, log } = this.#room;
-    const onWaiting = (reason: string) => this.#set({ detail: `Settling waits: ${reason}` });
-    void insist(chain, call, { commandId: `renter:${this.leaseId}:${id}`, signal: this.#life.signal, log, onWaiting })
-      .catch(() => null)
-      .finally(() => {
-        this.#sending = false;
-      });
-  }
-
-  #closed(event: Extract<LeaseEvent, { kind: 'LeaseClosed' }>): void {
-    const { paidSeconds, paid, fee, penalty, refund, txHash, at } = event;
-    this.#set({
-      phase: 'closed',
-      paidSeconds,
-      closedAt: at,
-      closeReason: this.#deal.detail,
-      settlement: { seconds: paidSeconds, paid, fee, penalty, refund, txHash },
-    });
-    this.dispose();
-    this.#release();
+  #send(call: Call, id: string): void {
+    this.#sender.send(call, `renter:${this.leaseId}:${id}`);
   }
 
   #release(): void {
     for (const wake of this.#closedWaiters) wake();
-    this.#closedWaiters = [];
   }
 }

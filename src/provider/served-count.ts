@@ -1,0 +1,67 @@
+import type { Clock } from '../shared/time.ts';
+import { pauseServing, resumeServing, servedSeconds, type MeterRules, type Served } from '../verify/meter.ts';
+
+/** The provider's count of one lease: what was served, and how much of it the renter can have seen. */
+export class ServedCount {
+  readonly #clock: Clock;
+  readonly #rules: MeterRules;
+  readonly #startedMs: number;
+  #served: Served;
+  #lastHeardMs: number | null = null;
+  /** Served while the renter could not see it, because the line was down. */
+  #unseenMs = 0;
+
+  /** @param seconds counted in an earlier life of this host */
+  constructor(clock: Clock, rules: MeterRules, seconds: number) {
+    this.#clock = clock;
+    this.#rules = rules;
+    this.#startedMs = clock.monotonicMs();
+    this.#served = { countedMs: seconds * 1000, sinceMs: null };
+  }
+
+  get seconds(): number {
+    return servedSeconds(this.#served, this.#clock.monotonicMs());
+  }
+
+  /**
+   * What this side insists on. A renter counts what it saw pass; seconds served while the line was down are this side's
+   * risk, up to the grace over the whole lease, so that one outage does not spoil an honest close.
+   */
+  get owedSeconds(): number {
+    const unseen = Math.floor((this.#unseenMs + this.#unseenNowMs()) / 1000);
+    return Math.max(0, this.seconds - Math.min(unseen, this.#rules.graceSeconds));
+  }
+
+  /** After a restart nothing is counted before the renter is back: till then nobody had access. */
+  get heard(): boolean {
+    return this.#lastHeardMs !== null;
+  }
+
+  /** The renter has not come back to a restarted host within the grace. */
+  get absent(): boolean {
+    return !this.heard && this.#clock.monotonicMs() - this.#startedMs >= this.#rules.graceSeconds * 1000;
+  }
+
+  /** The renter has checked on its machine. */
+  touch(): void {
+    this.#unseenMs += this.#unseenNowMs();
+    this.#lastHeardMs = this.#clock.monotonicMs();
+  }
+
+  resume(): void {
+    if (this.heard) this.#served = resumeServing(this.#served, this.#clock.monotonicMs());
+  }
+
+  /** @param untilMs the last moment known to have been good, by the monotonic clock */
+  pause(untilMs: number): void {
+    this.#unseenMs += this.#unseenNowMs();
+    this.#served = pauseServing(this.#served, untilMs);
+  }
+
+  /** Of the stretch that is being counted now. */
+  #unseenNowMs(): number {
+    if (this.#lastHeardMs === null || this.#served.sinceMs === null) return 0;
+    const gap = this.#clock.monotonicMs() - Math.max(this.#lastHeardMs, this.#served.sinceMs);
+    return gap > this.#rules.healthSeconds * 3000 ? gap : 0;
+  }
+}
