@@ -211,7 +211,7 @@ async function check() {
   ]) {
     const started = Date.now();
     const code = await tool(name, args);
-    say(`${name}: ${code === 0 ? 'ok' : `exit ${code}`} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    say(`${name}: ${code === 0 ? 'ok' : `exit ${String(code)}`} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
     if (code) return code;
   }
   return 0;
