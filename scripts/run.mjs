@@ -203,15 +203,11 @@ async function browserTests(args) {
 }
 
 async function check() {
-  for (const [name, args] of [
-    ['oxfmt', ['--check', '.']],
-    ['oxlint', ['--type-aware', '--deny-warnings']],
-    ['tsc', ['--noEmit']],
-    ['knip', []],
-  ]) {
+  const steps = { oxfmt: ['--check', '.'], oxlint: ['--type-aware', '--deny-warnings'], tsc: ['--noEmit'], knip: [] };
+  for (const [name, args] of Object.entries(steps)) {
     const started = Date.now();
     const code = await tool(name, args);
-    say(`${name}: ${code === 0 ? 'ok' : `exit ${String(code)}`} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    say(`${name}: ${code === 0 ? 'ok' : `exit ${code}`} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
     if (code) return code;
   }
   return 0;
