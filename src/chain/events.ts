@@ -97,15 +97,3 @@ export type VaultEvent =
 
 /** What the market's contracts say, one event per transition. Addresses and ids are lower case. */
 export type ChainEvent = OfferEvent | LeaseEvent | VaultEvent;
-export type ChainEventKind = ChainEvent['kind'];
-
-/** A log as a node returns it, before anybody has believed it. */
-export interface RawLog {
-  address: Hex;
-  topics: Hex[];
-  data: Hex;
-  blockNumber: number;
-  blockHash: Bytes32;
-  transactionHash: Bytes32;
-  logIndex: number;
-}
