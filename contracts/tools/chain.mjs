@@ -75,7 +75,9 @@ export async function startChain() {
     if ((await deployed.getAddress()).toLowerCase() !== at[name]) throw new Error(`${name} is not where it should be`);
     contracts[name] = new Contract(at[name], abi, admin);
   }
-  for (const { contract, method, args } of WIRING) await send(contracts[contract][method](...args(at)));
+  for (const { contract, method, args } of WIRING) {
+    await send(contracts[contract][method](...args(at, { admin: admin.address, treasury: treasury.address })));
+  }
 
   return {
     provider,

@@ -1,60 +1,108 @@
-import { getCreateAddress, Interface } from 'ethers';
+/** What has to be sent so that a market stands on a chain, and where its contracts will be. Pure. */
+import { Interface, concat, getCreate2Address, getCreateAddress, id, keccak256 } from 'ethers';
 import type { Address, Hex } from '../shared/ids.ts';
 import { ETH } from '../shared/ids.ts';
-import { CONTRACTS, DEPLOYMENT, WIRING } from './abi/deployment.ts';
-import type { ContractName, DeploymentRoles } from './abi/deployment.ts';
+import { CONTRACTS, DEPLOYMENT, HANDOVER, WIRING } from './abi/deployment.ts';
+import type { ContractName, DeploymentRoles, WiringCall } from './abi/deployment.ts';
+import { DEPLOYER_ABI, DEPLOYER_BYTECODE } from './abi/Deployer.ts';
 
-/** A transaction of a deployment: `to` is null where it creates a contract. */
+/**
+ * The deterministic deployment proxy: at the same address on every EVM network, and where it is not yet, one transaction
+ * without an owner (signed in advance, valid on any chain) puts it there once its sender holds `funds` wei.
+ * Source: https://github.com/Arachnid/deterministic-deployment-proxy
+ */
+export const CREATE2_PROXY = {
+  address: '0x4e59b44847b379578588920ca78fbf26c0b4956c',
+  sender: '0x3fab184622dc19b6109349b94811493bf3a45362',
+  funds: 10n ** 16n,
+  transaction:
+    '0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf31ba02222222222222222222222222222222222222222222222222222222222222222a02222222222222222222222222222222222222222222222222222222222222222',
+} as const satisfies { address: Address; sender: Address; funds: bigint; transaction: Hex };
+
+/** Another version of the contracts that should live beside this one takes another salt. */
+const SALT = id('commonwatt 1') as Hex;
+
+export const deployerInterface = new Interface(DEPLOYER_ABI);
+
 export interface DeploymentTransaction {
-  nonce: number;
-  to: Address | null;
+  to: Address;
   data: Hex;
   gasLimit: bigint;
   label: string;
 }
 
+export interface CreationTransaction extends DeploymentTransaction {
+  contract: ContractName;
+  place: Address;
+}
+
+export interface DeploymentPlan {
+  /** The contract that creates all others. */
+  deployer: Address;
+  /** Creates `deployer`, through the deterministic deployment proxy. */
+  first: DeploymentTransaction;
+  /** In this order; the n-th is done when `deployer.created()` is more than n. */
+  creations: readonly CreationTransaction[];
+  /** By the admin, in this order, once everything stands. Each may be sent again until the last has been. */
+  wiring: readonly DeploymentTransaction[];
+  at: Readonly<Record<ContractName, Address>>;
+}
+
 /**
- * Everything that puts a market on a chain, in order, and where its contracts will be. Pure: the deployer's account and
- * its next nonce decide all addresses. `practice` adds the practice dollar.
+ * Everything that puts a market on a chain, in order, and where its contracts will be: the same `roles.admin` gets the
+ * same addresses on every network. `practice` adds the practice dollar. The admin sends all of it.
  */
-export function planDeployment(
-  deployer: Address,
-  firstNonce: number,
-  roles: DeploymentRoles,
-  { practice }: { practice: boolean },
-): { transactions: DeploymentTransaction[]; at: Readonly<Record<ContractName, Address>> } {
-  const steps = DEPLOYMENT.filter((step) => practice || !step.practiceOnly);
-  const at: Record<ContractName, Address> = {
-    AccessManager: ETH,
-    Parameters: ETH,
-    Vault: ETH,
-    Offers: ETH,
-    Rentals: ETH,
-    PracticeDollar: ETH,
-  };
-  for (const [index, { name }] of steps.entries()) {
-    at[name] = getCreateAddress({ from: deployer, nonce: firstNonce + index }).toLowerCase() as Address;
-  }
-  const creations = steps.map(({ name, args }, index): DeploymentTransaction => {
+export function planDeployment(roles: DeploymentRoles, { practice }: { practice: boolean }): DeploymentPlan {
+  const here = <T extends { practiceOnly?: true }>(all: readonly T[]) =>
+    all.filter((one) => practice || one.practiceOnly !== true);
+  const deployerCode = concat([DEPLOYER_BYTECODE, deployerInterface.encodeDeploy([roles.admin])]);
+  const deployer = lower(getCreate2Address(CREATE2_PROXY.address, SALT, keccak256(deployerCode)));
+
+  const steps = here(DEPLOYMENT);
+  const places = steps.map(({ name }, index) => [name, lower(getCreateAddress({ from: deployer, nonce: index + 1 }))]);
+  const nowhere = Object.fromEntries(Object.keys(CONTRACTS).map((name) => [name, ETH]));
+  const at = { ...nowhere, ...Object.fromEntries(places) } as Record<ContractName, Address>;
+
+  const creations = steps.map(({ name, args }, number): CreationTransaction => {
     const { abi, bytecode } = CONTRACTS[name];
-    const constructorArgs = new Interface(abi).encodeDeploy([...args(at, roles)]);
+    const code = concat([bytecode, new Interface(abi).encodeDeploy([...args(at, roles)])]);
     return {
-      nonce: firstNonce + index,
-      to: null,
-      data: `${bytecode}${constructorArgs.slice(2)}` as Hex,
-      gasLimit: 8_000_000n,
+      contract: name,
+      place: at[name],
+      to: deployer,
+      data: deployerInterface.encodeFunctionData('create', [number, code]) as Hex,
+      gasLimit: creationGas(code),
       label: `deploy ${name}`,
     };
   });
-  const wiring = WIRING.filter((call) => practice || !call.practiceOnly).map((call, index): DeploymentTransaction => {
-    const data = new Interface(CONTRACTS[call.contract].abi).encodeFunctionData(call.method, [...call.args(at)]);
-    return {
-      nonce: firstNonce + steps.length + index,
-      to: at[call.contract],
-      data: data as Hex,
-      gasLimit: 500_000n,
-      label: `${call.contract}.${call.method}`,
-    };
+  const call = ({ contract, method, args }: WiringCall): DeploymentTransaction => ({
+    to: at[contract],
+    data: new Interface(CONTRACTS[contract].abi).encodeFunctionData(method, [...args(at, roles)]) as Hex,
+    gasLimit: 500_000n,
+    label: `${contract}.${method}`,
   });
-  return { transactions: [...creations, ...wiring], at };
+  return {
+    deployer,
+    first: {
+      to: CREATE2_PROXY.address,
+      data: concat([SALT, deployerCode]) as Hex,
+      gasLimit: creationGas(deployerCode),
+      label: 'deploy Deployer',
+    },
+    creations,
+    wiring: [...here(WIRING), ...here(HANDOVER)].map(call),
+    at,
+  };
 }
+
+/** 200 gas for a byte that stays, 18 for one of calldata, and room for what a constructor does. */
+const creationGas = (code: string): bigint => 1_000_000n + BigInt((code.length / 2) * 220);
+
+const lower = (address: string) => address.toLowerCase() as Address;
+
+/** All of a plan on a chain where nothing of it is yet and the proxy is. */
+export const allOf = ({ first, creations, wiring }: DeploymentPlan): DeploymentTransaction[] => [
+  first,
+  ...creations,
+  ...wiring,
+];

@@ -8,7 +8,7 @@ import type { Address, Hex } from '../shared/ids.ts';
 import { openIndexWriter } from '../store/open-index.ts';
 import type { IndexWriter } from '../store/open-index.ts';
 import type { SyncState } from './chain.ts';
-import { planDeployment } from './deploy-market.ts';
+import { allOf, planDeployment } from './deploy-market.ts';
 import { checkLogs, createIndexer } from './indexer.ts';
 import { makeCalls } from './calls.ts';
 import { findAnvil, startAnvil } from './practice/anvil-process.ts';
@@ -58,8 +58,9 @@ beforeEach(async () => {
   nonce = 0;
   anvil = await startAnvil({ binary: findAnvil(), chainId: CHAIN_ID });
   await rpc('anvil_setBalance', account, '0xd3c21bcecceda1000000');
-  const { transactions, at } = planDeployment(account, 0, { admin: account, treasury: account }, { practice: true });
-  for (const { to, data } of transactions) await send(to, data);
+  const plan = planDeployment({ admin: account, treasury: account }, { practice: true });
+  const { at } = plan;
+  for (const { to, data } of allOf(plan)) await send(to, data);
   await mine();
   profile = {
     name: 'test',

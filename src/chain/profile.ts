@@ -10,6 +10,12 @@ export interface NetworkContracts {
   vault: Address;
   offers: Address;
   rentals: Address;
+  /** Absent where a network was described by hand before there were these. */
+  parameters?: Address | undefined;
+  watt?: Address | undefined;
+  stakes?: Address | undefined;
+  timelock?: Address | undefined;
+  governor?: Address | undefined;
   /** Block of the deployment: nothing before it is read. */
   deployedAt: number;
 }
@@ -46,6 +52,9 @@ const word = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be lower-case lett
 
 export const ETH_TOKEN: Token = { address: ETH, symbol: 'ETH', name: 'Ether', decimals: 18 };
 
+/** The network's own token, which is staked, and a payment token like others. */
+export const wattToken = (watt: Address): Token => ({ address: watt, symbol: 'WATT', name: 'Watt', decimals: 18 });
+
 export const networkProfileSchema = z.object({
   name: word,
   chainId: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
@@ -54,6 +63,11 @@ export const networkProfileSchema = z.object({
     vault: address,
     offers: address,
     rentals: address,
+    parameters: address.optional(),
+    watt: address.optional(),
+    stakes: address.optional(),
+    timelock: address.optional(),
+    governor: address.optional(),
     deployedAt: z.int().min(0),
   }),
   tokens: z

@@ -11,7 +11,7 @@ import type { Ledger } from '../store/ledger.ts';
 import { openLedger } from '../store/open-ledger.ts';
 import { makeCalls } from './calls.ts';
 import type { Call, TransactionSigner } from './chain.ts';
-import { planDeployment } from './deploy-market.ts';
+import { allOf, planDeployment } from './deploy-market.ts';
 import { findAnvil, startAnvil } from './practice/anvil-process.ts';
 import type { AnvilProcess } from './practice/anvil-process.ts';
 import { ETH_TOKEN } from './profile.ts';
@@ -78,7 +78,7 @@ beforeEach(async () => {
   ledger = openBook();
   anvil = await startAnvil({ binary: findAnvil(), chainId: CHAIN_ID });
   await rpc('anvil_setBalance', account, '0xde0b6b3a7640000');
-  const { at } = planDeployment(account, 0, { admin: account, treasury: account }, { practice: false });
+  const { at } = planDeployment({ admin: account, treasury: account }, { practice: false });
   profile = {
     name: 'test',
     chainId: CHAIN_ID,
@@ -201,9 +201,8 @@ describe('sending', () => {
 
   test('a refusal on chain is the same answer for ever', async () => {
     const admin = signerOf(wallet);
-    const { transactions } = planDeployment(account, 0, { admin: account, treasury: account }, { practice: false });
-    for (const { to, data, nonce, gasLimit } of transactions) {
-      if (to !== null) continue;
+    const transactions = allOf(planDeployment({ admin: account, treasury: account }, { practice: false }));
+    for (const [nonce, { to, data, gasLimit }] of transactions.entries()) {
       const fees = { maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n };
       await rpc(
         'eth_sendRawTransaction',

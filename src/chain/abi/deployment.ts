@@ -1,12 +1,16 @@
 /** In which order the contracts go on chain, with what they are told, and how they are then wired. Written by hand. */
-import { getCreateAddress } from 'ethers';
+import { getCreateAddress, id } from 'ethers';
 import { ETH, type Address } from '../../shared/ids.ts';
 import { ACCESS_MANAGER_ABI, ACCESS_MANAGER_BYTECODE } from './AccessManager.ts';
 import { OFFERS_ABI, OFFERS_BYTECODE } from './Offers.ts';
 import { PARAMETERS_ABI, PARAMETERS_BYTECODE } from './Parameters.ts';
 import { PRACTICE_DOLLAR_ABI, PRACTICE_DOLLAR_BYTECODE } from './PracticeDollar.ts';
 import { RENTALS_ABI, RENTALS_BYTECODE } from './Rentals.ts';
+import { STAKES_ABI, STAKES_BYTECODE } from './Stakes.ts';
+import { STAKE_GOVERNOR_ABI, STAKE_GOVERNOR_BYTECODE } from './StakeGovernor.ts';
+import { TIMELOCK_CONTROLLER_ABI, TIMELOCK_CONTROLLER_BYTECODE } from './TimelockController.ts';
 import { VAULT_ABI, VAULT_BYTECODE } from './Vault.ts';
+import { WATT_ABI, WATT_BYTECODE } from './Watt.ts';
 
 export const CONTRACTS = {
   AccessManager: { abi: ACCESS_MANAGER_ABI, bytecode: ACCESS_MANAGER_BYTECODE },
@@ -15,16 +19,25 @@ export const CONTRACTS = {
   Offers: { abi: OFFERS_ABI, bytecode: OFFERS_BYTECODE },
   Rentals: { abi: RENTALS_ABI, bytecode: RENTALS_BYTECODE },
   PracticeDollar: { abi: PRACTICE_DOLLAR_ABI, bytecode: PRACTICE_DOLLAR_BYTECODE },
+  Watt: { abi: WATT_ABI, bytecode: WATT_BYTECODE },
+  Stakes: { abi: STAKES_ABI, bytecode: STAKES_BYTECODE },
+  TimelockController: { abi: TIMELOCK_CONTROLLER_ABI, bytecode: TIMELOCK_CONTROLLER_BYTECODE },
+  StakeGovernor: { abi: STAKE_GOVERNOR_ABI, bytecode: STAKE_GOVERNOR_BYTECODE },
 } as const;
 
 export type ContractName = keyof typeof CONTRACTS;
 
 export interface DeploymentRoles {
-  /** Admin of the AccessManager: may allow tokens, set the fee, pause new deals. Sends the wiring calls. */
+  /** First admin of the AccessManager. Sends the wiring calls, and lets go with the last of `HANDOVER`. */
   admin: Address;
-  /** Vault account that network fees are credited to. */
+  /** Vault account that network fees are credited to; holds all WATT at first. */
   treasury: Address;
+  /** May pause new deals after the hand-over; the admin where nobody is named. */
+  guardian?: Address;
 }
+
+/** How long a decision waits before it happens, in seconds. */
+export const TIMELOCK_SECONDS = 2 * 86_400;
 
 export interface DeploymentStep {
   name: ContractName;
@@ -42,6 +55,11 @@ export const DEPLOYMENT: readonly DeploymentStep[] = [
   { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH, ETH] },
   { name: 'Rentals', args: (at) => [at.Parameters, at.Vault, at.Offers] },
   { name: 'PracticeDollar', args: (_at, roles) => [roles.admin], practiceOnly: true },
+  { name: 'Watt', args: (_at, roles) => [roles.treasury] },
+  { name: 'Stakes', args: (at) => [at.Parameters, at.Vault, at.Watt, ETH, ETH] },
+  // The governor proposes and cancels, anybody executes, nobody administers it but itself.
+  { name: 'TimelockController', args: (at) => [TIMELOCK_SECONDS, [at.StakeGovernor], [ETH], ETH] },
+  { name: 'StakeGovernor', args: (at) => [at.Stakes, at.TimelockController] },
 ];
 
 /** Where everything will stand when `deployer` sends the steps one after the other, the first with `firstNonce`. */
@@ -56,11 +74,93 @@ export function addressesFrom(deployer: Address, firstNonce: number): Record<Con
 export interface WiringCall {
   contract: ContractName;
   method: string;
-  args: (at: Readonly<Record<ContractName, Address>>) => readonly unknown[];
+  args: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => readonly unknown[];
   practiceOnly?: true;
 }
 
 /** Sent by the admin once everything stands. */
 export const WIRING: readonly WiringCall[] = [
+  { contract: 'Parameters', method: 'allowToken', args: (at) => [at.Watt] },
   { contract: 'Parameters', method: 'allowToken', args: (at) => [at.PracticeDollar], practiceOnly: true },
+];
+
+/** Roles of the AccessManager. */
+export const ADMIN_ROLE = 0n;
+export const GUARDIAN_ROLE = 1n;
+
+const selector = (signature: string) => id(signature).slice(0, 10);
+
+/** Sent by the admin after the wiring: from then on the holders of stake decide, and the admin decides nothing. */
+export const HANDOVER: readonly WiringCall[] = [
+  {
+    contract: 'AccessManager',
+    method: 'setTargetFunctionRole',
+    args: (at) => [at.Parameters, [selector('pauseNewDeals()'), selector('resumeNewDeals()')], GUARDIAN_ROLE],
+  },
+  {
+    contract: 'AccessManager',
+    method: 'grantRole',
+    args: (_at, roles) => [GUARDIAN_ROLE, roles.guardian ?? roles.admin, 0],
+  },
+  { contract: 'AccessManager', method: 'grantRole', args: (at) => [ADMIN_ROLE, at.TimelockController, 0] },
+  { contract: 'AccessManager', method: 'renounceRole', args: (_at, roles) => [ADMIN_ROLE, roles.admin] },
+];
+
+export interface WiringCheck {
+  contract: ContractName;
+  method: string;
+  args?: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => readonly unknown[];
+  /** What it must answer; of several values, the first. */
+  answer: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => Address | bigint | boolean;
+  practiceOnly?: true;
+}
+
+const points = (contract: ContractName, method: string, to: ContractName): WiringCheck => ({
+  contract,
+  method,
+  answer: (at) => at[to],
+});
+
+/** What a finished deployment has to say of itself. */
+export const CHECKS: readonly WiringCheck[] = [
+  points('Parameters', 'authority', 'AccessManager'),
+  { contract: 'Parameters', method: 'treasury', answer: (_at, roles) => roles.treasury },
+  points('Vault', 'parameters', 'Parameters'),
+  points('Offers', 'parameters', 'Parameters'),
+  points('Offers', 'rentals', 'Rentals'),
+  points('Rentals', 'parameters', 'Parameters'),
+  points('Rentals', 'vault', 'Vault'),
+  points('Rentals', 'offers', 'Offers'),
+  points('Stakes', 'parameters', 'Parameters'),
+  points('Stakes', 'vault', 'Vault'),
+  points('Stakes', 'watt', 'Watt'),
+  points('StakeGovernor', 'token', 'Stakes'),
+  points('StakeGovernor', 'timelock', 'TimelockController'),
+  { contract: 'TimelockController', method: 'getMinDelay', answer: () => BigInt(TIMELOCK_SECONDS) },
+  {
+    contract: 'TimelockController',
+    method: 'hasRole',
+    args: (at) => [id('PROPOSER_ROLE'), at.StakeGovernor],
+    answer: () => true,
+  },
+  {
+    contract: 'TimelockController',
+    method: 'hasRole',
+    args: () => [id('EXECUTOR_ROLE'), ETH],
+    answer: () => true,
+  },
+  { contract: 'Parameters', method: 'isTokenAllowed', args: (at) => [at.Watt], answer: () => true },
+  {
+    contract: 'AccessManager',
+    method: 'hasRole',
+    args: (at) => [ADMIN_ROLE, at.TimelockController],
+    answer: () => true,
+  },
+  {
+    contract: 'AccessManager',
+    method: 'hasRole',
+    args: (_at, roles) => [GUARDIAN_ROLE, roles.guardian ?? roles.admin],
+    answer: () => true,
+  },
+  { contract: 'AccessManager', method: 'hasRole', args: (_at, roles) => [ADMIN_ROLE, roles.admin], answer: () => false },
 ];

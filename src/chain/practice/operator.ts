@@ -4,7 +4,8 @@ import { Interface, Wallet } from 'ethers';
 import { AppError } from '../../shared/errors.ts';
 import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
 import { CONTRACTS } from '../abi/deployment.ts';
-import { planDeployment } from '../deploy-market.ts';
+import { erc20Interface } from '../contract-interfaces.ts';
+import { allOf, planDeployment } from '../deploy-market.ts';
 import type { NetworkContracts } from '../profile.ts';
 import { toQuantity, toRecord } from '../rpc.ts';
 import type { PracticeChain } from './practice-chain.ts';
@@ -14,13 +15,14 @@ export interface Operator {
   readonly address: Address;
   /** Puts the contracts on the chain. */
   deploy(): Promise<NetworkContracts & { practiceDollar: Address }>;
-  /** ETH for network fees and practice dollars to spend. Resolves once both are in a block. */
-  fill(to: Address, practiceDollar: Address): Promise<Bytes32>;
+  /** ETH for network fees, practice dollars to spend and WATT to stake. Resolves once all are in a block. */
+  fill(to: Address, tokens: { practiceDollar: Address; watt: Address | undefined }): Promise<Bytes32>;
 }
 
-/** 10 ETH and 1,000 practice dollars. */
+/** 10 ETH, 1,000 practice dollars and 1,000 WATT. */
 export const FAUCET_WEI = 10n ** 19n;
 export const FAUCET_DOLLARS = 1_000_000_000n;
+export const FAUCET_WATT = 1000n * 10n ** 18n;
 
 const dollarInterface = new Interface(CONTRACTS.PracticeDollar.abi);
 
@@ -95,26 +97,35 @@ export async function operate(wallet: Wallet, chainId: number, chain: PracticeCh
     address,
     async deploy() {
       const roles = { admin: address, treasury: address };
-      const { transactions, at } = planDeployment(address, nonce, roles, { practice: true });
-      const hashes = await sendAll(transactions);
+      const plan = planDeployment(roles, { practice: true });
+      const { at } = plan;
+      const hashes = await sendAll(allOf(plan));
       const places = await Promise.all(hashes.map(mined));
       return {
         vault: at.Vault,
         offers: at.Offers,
         rentals: at.Rentals,
         deployedAt: Math.min(...places.map(({ block }) => block)),
+        parameters: at.Parameters,
+        watt: at.Watt,
+        stakes: at.Stakes,
+        timelock: at.TimelockController,
+        governor: at.StakeGovernor,
         practiceDollar: at.PracticeDollar,
       };
     },
-    async fill(to, practiceDollar) {
+    async fill(to, { practiceDollar, watt }) {
       const mint = dollarInterface.encodeFunctionData('mint', [to, FAUCET_DOLLARS]) as Hex;
-      const [ether, dollars] = await sendAll([
+      const transfer = erc20Interface.encodeFunctionData('transfer', [to, FAUCET_WATT]) as Hex;
+      const hashes = await sendAll([
         { to, data: '0x', value: FAUCET_WEI, gasLimit: 50_000n },
         { to: practiceDollar, data: mint, gasLimit: 150_000n },
+        // A practice network from before there was WATT has none to give.
+        ...(watt === undefined ? [] : [{ to: watt, data: transfer, gasLimit: 150_000n }]),
       ]);
-      if (!ether || !dollars) throw new AppError('internal', 'The faucet sent nothing.');
-      await mined(ether);
-      await mined(dollars);
+      const [, dollars] = hashes;
+      if (!dollars) throw new AppError('internal', 'The faucet sent nothing.');
+      for (const hash of hashes) await mined(hash);
       return dollars;
     },
   };

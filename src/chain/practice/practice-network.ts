@@ -8,7 +8,7 @@ import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
 import type { Log } from '../../shared/log.ts';
 import { systemClock } from '../../shared/time.ts';
 import type { Clock } from '../../shared/time.ts';
-import { ETH_TOKEN, parseProfile } from '../profile.ts';
+import { ETH_TOKEN, parseProfile, wattToken } from '../profile.ts';
 import type { NetworkProfile } from '../profile.ts';
 import { findAnvil } from './anvil-process.ts';
 import { openGateway } from './gateway.ts';
@@ -36,6 +36,11 @@ const metaSchema = z.object({
     offers: address,
     rentals: address,
     deployedAt: z.int(),
+    parameters: address.optional(),
+    watt: address.optional(),
+    stakes: address.optional(),
+    timelock: address.optional(),
+    governor: address.optional(),
     practiceDollar: address,
   }),
 });
@@ -77,18 +82,18 @@ export async function startPracticeNetwork(options: {
   try {
     const operator = await operate(wallet, chainId, chain);
     const contracts = meta?.contracts ?? (await operator.deploy());
-    const faucet = (to: Address) => operator.fill(to, contracts.practiceDollar);
+    const { practiceDollar, ...market } = contracts;
+    const faucet = (to: Address) => operator.fill(to, { practiceDollar, watt: market.watt });
     const profileAt = (url: string): NetworkProfile => ({
       name: 'practice',
       chainId,
       rpcUrls: [url],
-      contracts: {
-        vault: contracts.vault,
-        offers: contracts.offers,
-        rentals: contracts.rentals,
-        deployedAt: contracts.deployedAt,
-      },
-      tokens: [ETH_TOKEN, { address: contracts.practiceDollar, symbol: 'PUSD', name: 'Practice Dollar', decimals: 6 }],
+      contracts: market,
+      tokens: [
+        ETH_TOKEN,
+        { address: practiceDollar, symbol: 'PUSD', name: 'Practice Dollar', decimals: 6 },
+        ...(market.watt === undefined ? [] : [wattToken(market.watt)]),
+      ],
       confirmations: 0,
       pollMs: 50,
       explorer: null,
