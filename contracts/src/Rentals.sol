@@ -411,15 +411,18 @@ contract Rentals is EIP712, Multicall {
         uint256 before = RentalMath.billFor(terms.price, terms.unit, lease.paidSeconds);
         uint256 paid = RentalMath.billFor(terms.price, terms.unit, secs);
         uint256 fee = RentalMath.feeFor(paid, terms.feeBps);
-        uint256 refund = RentalMath.depositFor(terms.price, terms.unit, lease.cap) - paid - penalty;
-        lease.paidSeconds = secs;
-        lease.state = State.CLOSED;
-        _leases[leaseId] = lease;
-        emit Closed(leaseId, exit, secs, paid, fee, penalty, refund);
+        // Every difference below is of something that only grows; one that wrapped would be more than the Vault has locked.
+        unchecked {
+            uint256 refund = RentalMath.depositFor(terms.price, terms.unit, lease.cap) - paid - penalty;
+            lease.paidSeconds = secs;
+            lease.state = State.CLOSED;
+            _leases[leaseId] = lease;
+            emit Closed(leaseId, exit, secs, paid, fee, penalty, refund);
 
-        offers.free(terms.offerId);
-        uint256 feeNow = fee - RentalMath.feeFor(before, terms.feeBps);
-        vault.pay(terms.token, terms.renter, terms.provider, paid - before - feeNow, feeNow, refund);
+            offers.free(terms.offerId);
+            uint256 feeNow = fee - RentalMath.feeFor(before, terms.feeBps);
+            vault.pay(terms.token, terms.renter, terms.provider, paid - before - feeNow, feeNow, refund);
+        }
         if (penalty != 0) vault.seize(terms.token, terms.renter, terms.provider, penalty);
     }
 }
