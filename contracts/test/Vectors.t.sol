@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Attestations} from "../src/Attestations.sol";
 import {OfferParams} from "../src/Offers.sol";
 import {Rentals, Terms} from "../src/Rentals.sol";
+import {IStakes} from "../src/interfaces/IStakes.sol";
 import {Base} from "./Base.sol";
 
 /// test/vectors/typed-data.json, which src/shared/typed-data.test.ts is held to as well: what the app signs, the contracts
@@ -77,6 +79,34 @@ contract VectorsTest is Base {
                 keccak256(abi.encode(rentals.FINAL_TYPEHASH(), rentals.leaseIdOf(terms), secs, deadline));
             eq(digest(structHash), vm.parseJsonBytes32(json, _at("finals", i, "digest")), "digest");
         }
+    }
+
+    function test_findingsAndWitnessedVouchers() public {
+        vm.prank(address(0xde9102));
+        Attestations attestations = new Attestations(IStakes(address(0)), offers, rentals);
+        eq(address(attestations), _address(".attestations"), "attestations");
+        bytes32 finding = keccak256(
+            abi.encode(
+                attestations.ATTESTATION_TYPEHASH(),
+                _uint(".findings[0].epoch"),
+                vm.parseJsonBytes32(json, ".findings[0].root"),
+                vm.parseJsonBytes32(json, ".findings[0].evidence")
+            )
+        );
+        bytes32 voucher_ = keccak256(
+            abi.encode(attestations.VOUCHER_TYPEHASH(), rentals.leaseIdOf(terms), _uint(".witnessed[0].secs"))
+        );
+        bytes32 domain = attestations.domainSeparator();
+        eq(
+            keccak256(abi.encodePacked("\x19\x01", domain, finding)),
+            vm.parseJsonBytes32(json, ".findings[0].digest"),
+            "finding"
+        );
+        eq(
+            keccak256(abi.encodePacked("\x19\x01", domain, voucher_)),
+            vm.parseJsonBytes32(json, ".witnessed[0].digest"),
+            "witnessed voucher"
+        );
     }
 
     /// No contract reads a binding; its digest is computed here by the letter of EIP-712.

@@ -19,6 +19,7 @@ const PRODUCTS = [
   ['PracticeDollar', 'src/PracticeDollar.sol'],
   ['Watt', 'src/Watt.sol'],
   ['Stakes', 'src/Stakes.sol'],
+  ['Attestations', 'src/Attestations.sol'],
   ['TimelockController', '@openzeppelin/contracts/governance/TimelockController.sol'],
   ['StakeGovernor', 'src/StakeGovernor.sol'],
   ['Deployer', 'src/Deployer.sol'],

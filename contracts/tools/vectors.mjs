@@ -4,9 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { SigningKey, computeAddress, id, zeroPadValue } from 'ethers';
+import { SigningKey, computeAddress, getCreateAddress, id, zeroPadValue } from 'ethers';
 import { addressesFrom } from '../../src/chain/abi/deployment.ts';
 import {
+  attestationPayload,
   digestOf,
   finalPayload,
   leaseIdOf,
@@ -14,12 +15,15 @@ import {
   peerBindingPayload,
   specHash,
   voucherPayload,
+  witnessedVoucherPayload,
 } from '../../src/shared/typed-data.ts';
 import { CONTRACTS } from './compiler.mjs';
 
 const START = 1_800_000_000;
 const at = addressesFrom('0x0000000000000000000000000000000000de9101', 0);
 const place = { chainId: 31_337, rentals: at.Rentals };
+const attestations = getCreateAddress({ from: '0x0000000000000000000000000000000000de9102', nonce: 0 }).toLowerCase();
+const committee = { chainId: place.chainId, attestations };
 const key = (hex) => new SigningKey(zeroPadValue(hex, 32));
 const [session, host] = [key('0x5e5510'), key('0x4057')];
 const address = (signingKey) => computeAddress(signingKey).toLowerCase();
@@ -49,6 +53,7 @@ const signed = (payload, ...keys) => ({
   digest: digestOf(payload),
   signatures: keys.map((signingKey) => signingKey.sign(digestOf(payload)).serialized),
 });
+const finding = { epoch: 20_834, root: id('root'), evidence: id('evidence') };
 const binding = { peerKey: id('peer key'), role: 'provider', notAfter: START + 3600 };
 
 const vectors = {
@@ -71,6 +76,9 @@ const vectors = {
     deadline,
     ...signed(finalPayload(place, leaseId, secs, deadline), session, host),
   })),
+  attestations,
+  findings: [{ ...finding, ...signed(attestationPayload(committee, finding.epoch, finding), host) }],
+  witnessed: [{ secs: 3600, ...signed(witnessedVoucherPayload(committee, leaseId, 3600), host) }],
   peerBindings: [{ ...binding, ...signed(peerBindingPayload(place.chainId, binding), host) }],
 };
 const file = path.join(CONTRACTS, 'test/vectors/typed-data.json');

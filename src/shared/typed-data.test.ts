@@ -5,6 +5,7 @@ import written from '../../contracts/test/vectors/typed-data.json' with { type: 
 import type { Address, Bytes32, Hex } from './ids.ts';
 import type { RentalTerms } from './rental.ts';
 import {
+  attestationPayload,
   digestOf,
   finalPayload,
   leaseIdOf,
@@ -13,6 +14,7 @@ import {
   signerOf,
   specHash,
   voucherPayload,
+  witnessedVoucherPayload,
 } from './typed-data.ts';
 
 const hex = z.string().transform((text) => text as Hex);
@@ -27,6 +29,9 @@ const vectors = z
     leaseId: hex,
     vouchers: z.array(z.object({ secs: z.number(), ...signed })),
     finals: z.array(z.object({ secs: z.number(), deadline: z.number(), ...signed })),
+    attestations: hex,
+    findings: z.array(z.object({ epoch: z.number(), root: hex, evidence: hex, ...signed })),
+    witnessed: z.array(z.object({ secs: z.number(), ...signed })),
     peerBindings: z.array(
       z.object({ peerKey: hex, role: z.enum(['provider', 'renter']), notAfter: z.number(), ...signed }),
     ),
@@ -55,6 +60,20 @@ describe('the same examples that the contracts are held to', () => {
       const payload = finalPayload(place, vectors.leaseId, secs, deadline);
       expect(digestOf(payload)).toBe(digest);
       expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.signer, terms.providerSigner]);
+    }
+  });
+
+  test('findings of a committee, and the vouchers it witnesses', () => {
+    const committee = { chainId: vectors.chainId, attestations: vectors.attestations };
+    for (const { epoch, root, evidence, digest, signatures } of vectors.findings) {
+      const payload = attestationPayload(committee, epoch, { root, evidence });
+      expect(digestOf(payload)).toBe(digest);
+      expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.providerSigner]);
+    }
+    for (const { secs, digest, signatures } of vectors.witnessed) {
+      const payload = witnessedVoucherPayload(committee, vectors.leaseId, secs);
+      expect(digestOf(payload)).toBe(digest);
+      expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.providerSigner]);
     }
   });
 

@@ -29,6 +29,20 @@ export interface RentalsPlace {
   rentals: Address;
 }
 
+/** Where findings are attested, and vouchers witnessed. */
+export interface AttestationsPlace {
+  chainId: number;
+  attestations: Address;
+}
+
+/** What a committee of validators says about an epoch, as the contract's Finding. */
+export interface Finding {
+  /** Root of the Merkle tree of verdicts. */
+  root: Bytes32;
+  /** Hash of the transcripts it rests on. */
+  evidence: Bytes32;
+}
+
 /** `role` says which side of the line the machine behind the key takes. */
 export type PeerRole = 'provider' | 'renter' | 'validator';
 
@@ -41,6 +55,11 @@ const types = {
     { name: 'leaseId', type: 'bytes32' },
     { name: 'secs', type: 'uint32' },
     { name: 'deadline', type: 'uint40' },
+  ],
+  Attestation: [
+    { name: 'epoch', type: 'uint32' },
+    { name: 'root', type: 'bytes32' },
+    { name: 'evidence', type: 'bytes32' },
   ],
   PeerBinding: [
     { name: 'peerKey', type: 'bytes32' },
@@ -73,6 +92,14 @@ export const voucherPayload = (at: RentalsPlace, leaseId: Bytes32, secs: number)
 /** The seconds both hosts agree on at the end, good until `deadline` (unix seconds). */
 export const finalPayload = (at: RentalsPlace, leaseId: Bytes32, secs: number, deadline: number): TypedPayload =>
   payload('Final', at.chainId, at.rentals, { leaseId, secs, deadline });
+
+/** A committee member signs one finding of an epoch, never two: the second costs it half of its stake. */
+export const attestationPayload = (at: AttestationsPlace, epoch: number, finding: Finding): TypedPayload =>
+  payload('Attestation', at.chainId, at.attestations, { epoch, ...finding });
+
+/** The voucher that a committee signs for a lease that names the Attestations contract as its witness. */
+export const witnessedVoucherPayload = (at: AttestationsPlace, leaseId: Bytes32, secs: number): TypedPayload =>
+  voucherPayload({ chainId: at.chainId, rentals: at.attestations }, leaseId, secs);
 
 /**
  * A wallet says that a peer key speaks for it until `notAfter` (unix seconds). The domain has no `verifyingContract`:
