@@ -106,18 +106,26 @@ export function createLineCaller(line: FrameLine, whyClosed: () => AppError | un
 }
 
 const OPEN = 1;
-const CLOSED = 3;
+const ABORT = 4;
 
-/** oRPC's link speaks to a WebSocket; this is the part of one that it uses. */
+const isAbort = (frame: string): boolean => (JSON.parse(frame) as { t?: unknown }).t === ABORT;
+
+/**
+ * oRPC's link speaks to a WebSocket; this is the part of one that it uses. It always claims to be open: on a closed one
+ * the link would reject, with nobody listening, when a cancelled call is reported to a host that is gone.
+ */
 function asWebSocket(
   line: FrameLine,
 ): Pick<WebSocket, 'addEventListener' | 'removeEventListener' | 'send' | 'readyState'> {
   return {
-    get readyState() {
-      return line.open ? OPEN : CLOSED;
-    },
+    readyState: OPEN,
     send: (data: unknown) => {
       const frame = data as string;
+      if (!line.open) {
+        // A lost line has ended every call already: there is nothing left to cancel.
+        if (isAbort(frame)) return;
+        throw new Error('The line is closed.');
+      }
       // Refused here: the host would have to drop the whole connection, and every other call with it.
       if (frame.length > MAX_FRAME_BYTES) {
         throw new AppError('bad-input', `The input is larger than ${MAX_FRAME_BYTES} bytes.`, {

@@ -59,15 +59,7 @@ export const test = base.extend<Fixtures>({
         ...options.context,
       });
       const page = await context.newPage();
-      const problems: string[] = [];
-      page.on('pageerror', (error) => {
-        // oRPC rejects on its own when it tells a lost line that a stream has ended.
-        if (!error.message.includes('WebSocket is not open')) problems.push(error.message);
-      });
-      page.on('console', (message) => {
-        if (message.type() === 'error' && !/WebSocket|ERR_CONNECTION/.test(message.text()))
-          problems.push(message.text());
-      });
+      const problems = complaintsOf(page);
       closers.push(async () => {
         await context.close();
         await server.close();
@@ -98,6 +90,17 @@ export const test = base.extend<Fixtures>({
     for (const close of closers) await close();
   },
 });
+
+/** What goes wrong in the page, but for the browser's own word on a host that is down. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/WebSocket connection|ERR_CONNECTION/.test(message.text()))
+      complaints.push(message.text());
+  });
+  return complaints;
+}
 
 /** No violation that axe can see, of any level of WCAG 2.2 up to AA, nor of its best practices. */
 export async function expectAccessible(page: Page): Promise<void> {

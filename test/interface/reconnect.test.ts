@@ -57,6 +57,34 @@ test('a lost line is found again; calls made meanwhile wait, running streams end
   expect(states).toEqual(['open', 'connecting', 'open']);
 });
 
+test('streams and calls that are cancelled while the line goes away leave nothing unhandled', async () => {
+  const first = await start(0);
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('uncaughtExceptionMonitor', note);
+  const abort = new AbortController();
+  // Before oRPC itself hears that its socket closed, as a window does whose streams follow the state of the line.
+  connection = connectWebSocket(`ws://127.0.0.1:${portOf(first)}/rpc`, TOKEN, {
+    onState: (state) => state === 'connecting' && abort.abort(),
+    random: () => 0.1,
+  });
+  const { client } = connection;
+  const streams = await Promise.all(
+    Array.from({ length: 3 }, () => client.system.watch(undefined, { signal: abort.signal })),
+  );
+  const read = Promise.allSettled(
+    streams.map(async (events) => {
+      for await (const _ of events);
+    }),
+  );
+  await first.close();
+  await read;
+  await start(portOf(first));
+  await client.system.status();
+  process.off('uncaughtExceptionMonitor', note);
+  expect(unhandled).toEqual([]);
+});
+
 test('nobody there: a call says so within its patience, and close ends the trying', async () => {
   const gone = await start(0);
   const port = portOf(gone);

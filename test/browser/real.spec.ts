@@ -1,0 +1,128 @@
+/** Nothing pretended: the built window in front of a real host, a real chain, real containers. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, test as base } from '@playwright/test';
+import { newPairingUrl } from '../../src/host/cli/connect.ts';
+import { isReady, spawnHost, untilStatus, type SpawnedHost } from '../../src/host/spawned-host.ts';
+import { anvilMissing, engineMissing } from '../support/market.ts';
+import { complaintsOf } from './window.ts';
+
+const COMMAND = [process.execPath, path.resolve('src/host/cli.ts')];
+const missing = anvilMissing() ?? engineMissing();
+
+interface Computer {
+  host: () => SpawnedHost;
+  /** Starts its host again, on the same port. */
+  startAgain: () => Promise<void>;
+}
+
+const test = base.extend<{ computer: Computer }>({
+  // A host in a process of its own, on a fresh practice network.
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the parameter's shape
+  computer: async ({}, use) => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'commonwatt-window-'));
+    const start = (port: number) => spawnHost({ command: COMMAND, dataDir, network: 'practice', port });
+    let host = await start(0);
+    await untilStatus(host.client, isReady);
+    await use({
+      host: () => host,
+      startAgain: async () => {
+        host = await start(Number(new URL(host.url).port));
+      },
+    });
+    await host.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  },
+});
+
+test.describe('the real thing', () => {
+  test.skip(missing !== null, missing ?? '');
+  test.setTimeout(240_000);
+
+  test('rent the neighbour’s machine, use it, pay for it; then share and be rented', async ({ page, computer }) => {
+    const complaints = complaintsOf(page);
+    await test.step('sign in by the link, skip the first run', async () => {
+      await page.goto(await newPairingUrl(computer.host().dataDir));
+      await page.getByRole('button', { name: 'Skip' }).click();
+      expect(page.url()).not.toContain('pair=');
+    });
+    await test.step('start the neighbour, whose offer arrives in the market', async () => {
+      await page.keyboard.press('Alt+2');
+      await page.getByRole('button', { name: 'Start the neighbour' }).click();
+      await expect(page.locator('[data-offer-row]')).toHaveCount(1, { timeout: 60_000 });
+    });
+    await test.step('rent it', async () => {
+      await page.locator('[data-offer-row]').click();
+      const drawer = page.getByRole('dialog');
+      await drawer.getByLabel('Image').fill('commonwatt/practice:1');
+      await drawer.getByLabel('Ports to open').fill('8080');
+      await drawer.getByText('Command, variables, internet').click();
+      await drawer.getByLabel('Command', { exact: true }).fill('httpd -f -p 8080 -h /www');
+      await drawer.getByRole('button', { name: /^Deposit / }).click();
+      await drawer.getByRole('button', { name: /^Rent, / }).click();
+      await expect(page.locator('.phase[role=status]')).toContainText('Running', { timeout: 60_000 });
+    });
+    await test.step('type into its terminal', async () => {
+      await expect(page.getByText('Connected', { exact: true })).toBeVisible({ timeout: 30_000 });
+      await expect(page.locator('.xterm-rows')).toContainText(/[#$] *$/m, { timeout: 20_000 });
+      await page.getByRole('textbox', { name: 'Terminal of the machine' }).focus();
+      await page.keyboard.type('echo watt-$((40+2))\n');
+      await expect(page.locator('.xterm-rows')).toContainText('watt-42');
+    });
+    await test.step('open its port here', async () => {
+      await page.getByRole('tab', { name: 'Ports' }).click();
+      await page.getByRole('button', { name: 'Open port 8080' }).click();
+      const href = await page.getByRole('link', { name: 'Open in browser' }).getAttribute('href');
+      expect(href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+      expect(await (await fetch(href ?? '')).text()).toContain('Commonwatt');
+    });
+    await test.step('end it, and see what was settled', async () => {
+      await page.getByRole('button', { name: 'End rental' }).click();
+      await page.getByRole('button', { name: 'End and settle' }).click();
+      const settlement = page.getByRole('region', { name: 'Settlement' });
+      await expect(settlement).toContainText('Refunded to you', { timeout: 60_000 });
+      await expect(settlement.getByRole('button', { name: 'Copy transaction hash' })).toBeVisible();
+    });
+    await test.step('find every movement in the wallet', async () => {
+      await page.keyboard.press('Alt+4');
+      for (const kind of ['Deposited', 'Locked for a rental', 'Came back from a rental']) {
+        await expect(page.getByRole('table').getByText(kind).first()).toBeVisible({ timeout: 20_000 });
+      }
+    });
+    await test.step('share this computer', async () => {
+      await page.keyboard.press('Alt+1');
+      await page.getByRole('switch', { name: 'Share this computer' }).click();
+      await expect(page.getByText('Sharing is on')).toBeVisible({ timeout: 30_000 });
+    });
+    await test.step('be rented by the neighbour', async () => {
+      await page.getByRole('button', { name: 'Let it rent mine' }).click();
+      await expect(page.locator('.phase[role=status]')).toContainText('Running', { timeout: 60_000 });
+      await page.keyboard.press('Alt+1');
+      await expect(page.getByText('Shared, in use now')).toBeVisible();
+      await expect(page.locator('.tenants').getByText('Running')).toBeVisible();
+    });
+    await test.step('stop, ending what runs', async () => {
+      await page.getByRole('switch', { name: 'Share this computer' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'End it now' }).click();
+      await expect(page.getByText('Sharing is off')).toBeVisible({ timeout: 60_000 });
+      await expect(page.getByText('Nobody', { exact: true })).toBeVisible();
+    });
+    expect(complaints).toEqual([]);
+  });
+
+  test('an open page comes back by itself, still signed in, after kill -9 of its host', async ({ page, computer }) => {
+    const complaints = complaintsOf(page);
+    await page.goto(await newPairingUrl(computer.host().dataDir));
+    await page.getByRole('button', { name: 'Skip' }).click();
+    computer.host().kill('SIGKILL');
+    await computer.host().exited;
+    await expect(page.getByText('Connection to Commonwatt on this computer lost.')).toBeVisible();
+    await computer.startAgain();
+    await expect(page.getByText('Connection to Commonwatt on this computer lost.')).toBeHidden({ timeout: 30_000 });
+    await expect(page.getByText('This browser is not signed in')).toHaveCount(0);
+    await page.keyboard.press('Alt+4');
+    await expect(page.getByRole('button', { name: 'Get practice money' })).toBeVisible();
+    expect(complaints).toEqual([]);
+  });
+});
