@@ -2,8 +2,8 @@
 import { Interface, concat, getCreate2Address, getCreateAddress, id, keccak256 } from 'ethers';
 import type { Address, Hex } from '../shared/ids.ts';
 import { ETH } from '../shared/ids.ts';
-import { CONTRACTS, DEPLOYMENT, HANDOVER, WIRING } from './abi/deployment.ts';
-import type { ContractName, DeploymentRoles, WiringCall } from './abi/deployment.ts';
+import { CHECKS, CONTRACTS, DEPLOYMENT, HANDOVER, WIRING } from './abi/deployment.ts';
+import type { ContractName, DeploymentRoles, WiringCall, WiringCheck } from './abi/deployment.ts';
 import { DEPLOYER_ABI, DEPLOYER_BYTECODE } from './abi/Deployer.ts';
 
 /**
@@ -13,7 +13,7 @@ import { DEPLOYER_ABI, DEPLOYER_BYTECODE } from './abi/Deployer.ts';
  */
 export const CREATE2_PROXY = {
   address: '0x4e59b44847b379578588920ca78fbf26c0b4956c',
-  sender: '0x3fab184622dc19b6109349b94811493bf3a45362',
+  sender: '0x3fab184622dc19b6109349b94811493bf2a45362',
   funds: 10n ** 16n,
   transaction:
     '0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf31ba02222222222222222222222222222222222222222222222222222222222222222a02222222222222222222222222222222222222222222222222222222222222222',
@@ -36,6 +36,19 @@ export interface CreationTransaction extends DeploymentTransaction {
   place: Address;
 }
 
+/** A question to one of the contracts, and what it must answer. */
+export interface PlannedCheck {
+  contract: ContractName;
+  method: string;
+  args: readonly unknown[];
+  answer: Address | bigint | boolean;
+}
+
+export interface WiringTransaction extends DeploymentTransaction {
+  /** Holds once the call is done. */
+  done: PlannedCheck;
+}
+
 export interface DeploymentPlan {
   /** The contract that creates all others. */
   deployer: Address;
@@ -43,8 +56,10 @@ export interface DeploymentPlan {
   first: DeploymentTransaction;
   /** In this order; the n-th is done when `deployer.created()` is more than n. */
   creations: readonly CreationTransaction[];
-  /** By the admin, in this order, once everything stands. Each may be sent again until the last has been. */
-  wiring: readonly DeploymentTransaction[];
+  /** By the admin, in this order, once everything stands. */
+  wiring: readonly WiringTransaction[];
+  /** Hold for a finished deployment. */
+  checks: readonly PlannedCheck[];
   at: Readonly<Record<ContractName, Address>>;
 }
 
@@ -75,12 +90,21 @@ export function planDeployment(roles: DeploymentRoles, { practice }: { practice:
       label: `deploy ${name}`,
     };
   });
-  const call = ({ contract, method, args }: WiringCall): DeploymentTransaction => ({
-    to: at[contract],
-    data: new Interface(CONTRACTS[contract].abi).encodeFunctionData(method, [...args(at, roles)]) as Hex,
-    gasLimit: 500_000n,
-    label: `${contract}.${method}`,
+  const check = ({ contract, method, args, answer }: WiringCheck): PlannedCheck => ({
+    contract,
+    method,
+    args: args?.(at, roles) ?? [],
+    answer: answer(at, roles),
   });
+  const wiring = [...here(WIRING), ...here(HANDOVER)].map(
+    ({ contract, method, args, done }: WiringCall): WiringTransaction => ({
+      to: at[contract],
+      data: new Interface(CONTRACTS[contract].abi).encodeFunctionData(method, [...args(at, roles)]) as Hex,
+      gasLimit: 500_000n,
+      label: `${contract}.${method}`,
+      done: check({ contract, ...done }),
+    }),
+  );
   return {
     deployer,
     first: {
@@ -90,7 +114,8 @@ export function planDeployment(roles: DeploymentRoles, { practice }: { practice:
       label: 'deploy Deployer',
     },
     creations,
-    wiring: [...here(WIRING), ...here(HANDOVER)].map(call),
+    wiring,
+    checks: [...here(CHECKS).map(check), ...wiring.map(({ done }) => done)],
     at,
   };
 }

@@ -71,49 +71,73 @@ export function addressesFrom(deployer: Address, firstNonce: number): Record<Con
   return Object.fromEntries(entries) as Record<ContractName, Address>;
 }
 
+/** A question to a contract of the deployment, and what it must answer; of several values, the first. */
+export interface WiringCheck {
+  contract: ContractName;
+  method: string;
+  args?: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => readonly unknown[];
+  answer: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => Address | bigint | boolean;
+  practiceOnly?: true;
+}
+
 export interface WiringCall {
   contract: ContractName;
   method: string;
   args: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => readonly unknown[];
+  /** How the same contract answers once the call is done. */
+  done: Omit<WiringCheck, 'contract' | 'practiceOnly'>;
   practiceOnly?: true;
 }
 
+const allowed = (token: ContractName): WiringCall => ({
+  contract: 'Parameters',
+  method: 'allowToken',
+  args: (at) => [at[token]],
+  done: { method: 'isTokenAllowed', args: (at) => [at[token]], answer: () => true },
+});
+
 /** Sent by the admin once everything stands. */
-export const WIRING: readonly WiringCall[] = [
-  { contract: 'Parameters', method: 'allowToken', args: (at) => [at.Watt] },
-  { contract: 'Parameters', method: 'allowToken', args: (at) => [at.PracticeDollar], practiceOnly: true },
-];
+export const WIRING: readonly WiringCall[] = [allowed('Watt'), { ...allowed('PracticeDollar'), practiceOnly: true }];
 
 /** Roles of the AccessManager. */
 export const ADMIN_ROLE = 0n;
 export const GUARDIAN_ROLE = 1n;
 
 const selector = (signature: string) => id(signature).slice(0, 10);
+const PAUSING = [selector('pauseNewDeals()'), selector('resumeNewDeals()')];
+const guardianOf = (roles: DeploymentRoles): Address => roles.guardian ?? roles.admin;
 
 /** Sent by the admin after the wiring: from then on the holders of stake decide, and the admin decides nothing. */
 export const HANDOVER: readonly WiringCall[] = [
   {
     contract: 'AccessManager',
     method: 'setTargetFunctionRole',
-    args: (at) => [at.Parameters, [selector('pauseNewDeals()'), selector('resumeNewDeals()')], GUARDIAN_ROLE],
+    args: (at) => [at.Parameters, PAUSING, GUARDIAN_ROLE],
+    done: {
+      method: 'getTargetFunctionRole',
+      args: (at) => [at.Parameters, PAUSING[1]],
+      answer: () => GUARDIAN_ROLE,
+    },
   },
   {
     contract: 'AccessManager',
     method: 'grantRole',
-    args: (_at, roles) => [GUARDIAN_ROLE, roles.guardian ?? roles.admin, 0],
+    args: (_at, roles) => [GUARDIAN_ROLE, guardianOf(roles), 0],
+    done: { method: 'hasRole', args: (_at, roles) => [GUARDIAN_ROLE, guardianOf(roles)], answer: () => true },
   },
-  { contract: 'AccessManager', method: 'grantRole', args: (at) => [ADMIN_ROLE, at.TimelockController, 0] },
-  { contract: 'AccessManager', method: 'renounceRole', args: (_at, roles) => [ADMIN_ROLE, roles.admin] },
+  {
+    contract: 'AccessManager',
+    method: 'grantRole',
+    args: (at) => [ADMIN_ROLE, at.TimelockController, 0],
+    done: { method: 'hasRole', args: (at) => [ADMIN_ROLE, at.TimelockController], answer: () => true },
+  },
+  {
+    contract: 'AccessManager',
+    method: 'renounceRole',
+    args: (_at, roles) => [ADMIN_ROLE, roles.admin],
+    done: { method: 'hasRole', args: (_at, roles) => [ADMIN_ROLE, roles.admin], answer: () => false },
+  },
 ];
-
-export interface WiringCheck {
-  contract: ContractName;
-  method: string;
-  args?: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => readonly unknown[];
-  /** What it must answer; of several values, the first. */
-  answer: (at: Readonly<Record<ContractName, Address>>, roles: DeploymentRoles) => Address | bigint | boolean;
-  practiceOnly?: true;
-}
 
 const points = (contract: ContractName, method: string, to: ContractName): WiringCheck => ({
   contract,
@@ -121,7 +145,7 @@ const points = (contract: ContractName, method: string, to: ContractName): Wirin
   answer: (at) => at[to],
 });
 
-/** What a finished deployment has to say of itself. */
+/** What a finished deployment has to say of itself, besides that its wiring is done. */
 export const CHECKS: readonly WiringCheck[] = [
   points('Parameters', 'authority', 'AccessManager'),
   { contract: 'Parameters', method: 'treasury', answer: (_at, roles) => roles.treasury },
@@ -149,18 +173,4 @@ export const CHECKS: readonly WiringCheck[] = [
     args: () => [id('EXECUTOR_ROLE'), ETH],
     answer: () => true,
   },
-  { contract: 'Parameters', method: 'isTokenAllowed', args: (at) => [at.Watt], answer: () => true },
-  {
-    contract: 'AccessManager',
-    method: 'hasRole',
-    args: (at) => [ADMIN_ROLE, at.TimelockController],
-    answer: () => true,
-  },
-  {
-    contract: 'AccessManager',
-    method: 'hasRole',
-    args: (_at, roles) => [GUARDIAN_ROLE, roles.guardian ?? roles.admin],
-    answer: () => true,
-  },
-  { contract: 'AccessManager', method: 'hasRole', args: (_at, roles) => [ADMIN_ROLE, roles.admin], answer: () => false },
 ];
