@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { untilListed, untilRental } from '../src/host/cli/demo.ts';
-import { PRACTICE_IMAGE } from '../src/host/services/practice.ts';
+import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
 import { isReady, spawnHost, untilStatus } from '../src/host/spawned-host.ts';
 import { COMMAND, median, report, say } from './harness.ts';
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { booksAgree } from '../src/host/cli/books.ts';
 import { echoes, untilRental } from '../src/host/cli/demo.ts';
-import { PRACTICE_IMAGE } from '../src/host/services/practice.ts';
+import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { AppError } from '../src/shared/errors.ts';
 import type { Bytes32 } from '../src/shared/ids.ts';

@@ -8,6 +8,7 @@ import type { Clock } from '../shared/time.ts';
 import {
   dealName,
   GUARD_IMAGE,
+  PRACTICE_IMAGE,
   guardName,
   LABELS,
   mainProcess,
@@ -293,7 +294,9 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       });
     },
     hasImage: (reference) => images.has(reference),
-    pull: (reference, pullOptions) => images.pull(reference, pullOptions),
+    // The practice image stands in no registry: it is made here, on first use at the latest.
+    pull: (reference, pullOptions) =>
+      reference === PRACTICE_IMAGE ? ensureSystemImages(pullOptions) : images.pull(reference, pullOptions),
     async start(plan, signal) {
       await link.tried;
       await swept;

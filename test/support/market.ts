@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ApiInputs, Rental } from '../../src/api/contract.ts';
 import { untilListed, untilRental } from '../../src/host/cli/demo.ts';
-import { PRACTICE_IMAGE } from '../../src/host/services/practice.ts';
+import { PRACTICE_IMAGE } from '../../src/runtime/create-options.ts';
 import { isReady, spawnHost, untilStatus, type SpawnedHost } from '../../src/host/spawned-host.ts';
 import type { Bytes32 } from '../../src/shared/ids.ts';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { ApiClient, Rental } from '../../api/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Bytes32 } from '../../shared/ids.ts';
-import { PRACTICE_IMAGE } from '../services/practice.ts';
+import { PRACTICE_IMAGE } from '../../runtime/create-options.ts';
 import { isReady, spawnHost, untilStatus, type SpawnedHost } from '../spawned-host.ts';
 import { booksAgree } from './books.ts';
 

@@ -2,10 +2,8 @@ import type { ApiOutputs } from '../../api/contract.ts';
 import type { ApiServices } from '../../api/services.ts';
 import { depositFor } from '../../shared/money.ts';
 import { AppError } from '../../shared/errors.ts';
+import { PRACTICE_IMAGE } from '../../runtime/create-options.ts';
 import type { Practice, Rooms } from '../rooms.ts';
-
-/** What the neighbour runs when it rents: a machine that only waits, so that the owner sees a quiet rental. */
-export const PRACTICE_IMAGE = 'commonwatt/practice:1';
 
 export function practiceServices(rooms: Rooms): ApiServices['practice'] {
   const practice = (): Practice => {
