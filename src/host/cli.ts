@@ -1,3 +1,4 @@
+import { deployWith } from './cli/deploy-command.ts';
 import { hostCommands, serveWith } from './cli/host-commands.ts';
 import { offerCommands } from './cli/offer-commands.ts';
 import { rentalCommands } from './cli/rental-commands.ts';
@@ -18,10 +19,11 @@ process.stdout.on('error', () => process.exit(0));
 
 // The product's rooms are loaded only where a host is really run: every other command answers sooner.
 const serve = serveWith(async (options) => (await import('./run-host.ts')).runHost(options));
+const deploy = deployWith(async (context) => (await import('./cli/run-deploy.ts')).runDeploy(context));
 
 process.exitCode = await runCommand(
   process.argv.slice(2),
-  [serve, ...hostCommands, ...offerCommands, ...rentalCommands, ...sessionCommands, ...walletCommands],
+  [serve, ...hostCommands, ...offerCommands, ...rentalCommands, ...sessionCommands, ...walletCommands, deploy],
   {
     stdout: process.stdout,
     stderr: process.stderr,

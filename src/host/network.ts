@@ -7,6 +7,7 @@ import { AppError } from '../shared/errors.ts';
 import type { Address } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
 import type { LinePeers } from './line.ts';
+import { networksFiles } from './networks-file.ts';
 
 export interface Network {
   profile: NetworkProfile;
@@ -26,7 +27,7 @@ export async function openNetwork(options: {
 }): Promise<Network> {
   const { dataDir, network, rpcUrl, log } = options;
   if (network === 'practice') return rpcUrl === undefined ? embed(dataDir, log) : join(rpcUrl);
-  const files = [path.join(import.meta.dirname, '../../resources/networks.json'), path.join(dataDir, 'networks.json')];
+  const files = networksFiles(dataDir);
   const profiles = loadProfiles(files);
   const profile = profiles.get(network);
   if (!profile) {
