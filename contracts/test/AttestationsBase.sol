@@ -19,15 +19,15 @@ abstract contract AttestationsBase is StakesBase {
 
     function setUp() public virtual override {
         super.setUp();
-        deployAttestations();
+        deployAttestationsFrom(address(this));
         for (uint256 i; i < VALIDATORS; i++) addValidator(0x7a11d + i, BOND);
     }
 
-    /// Offers, Rentals and Stakes anew, knowing the contract that comes last.
-    function deployAttestations() internal {
-        uint64 nonce = vm.getNonce(address(this));
-        address last = vm.computeCreateAddress(address(this), nonce + 3);
-        offers = new Offers(parameters, vm.computeCreateAddress(address(this), nonce + 1), jobs, last);
+    /// Offers, Rentals and Stakes anew, knowing the contract that comes last. `deployer` is who they come from.
+    function deployAttestationsFrom(address deployer) internal {
+        uint64 nonce = vm.getNonce(deployer);
+        address last = vm.computeCreateAddress(deployer, nonce + 3);
+        offers = new Offers(parameters, vm.computeCreateAddress(deployer, nonce + 1), jobs, last);
         rentals = new Rentals(parameters, vault, offers);
         stakes = new Stakes(parameters, vault, watt, jobs, last);
         att = new Attestations(stakes, offers, rentals);

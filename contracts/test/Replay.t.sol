@@ -66,7 +66,7 @@ contract ReplayTest is Base {
         }
         string memory dir = vmr.envString("REPLAY_DIR");
         uint256 files = vmr.envUint("REPLAY_FILES");
-        eq(address(rentals), vmr_address("REPLAY_RENTALS"), "the model's contracts are these");
+        eq(address(rentals), vmr_address("REPLAY_TARGET"), "the model's contracts are these");
         uint256 fresh = vmr.snapshotState();
         for (uint256 f; f < files; f++) {
             uint256 free = _free();

@@ -32,10 +32,10 @@ const OUT = address(0xca54);
 const KEYS = [ETH, keyAddress(0x5e5510), keyAddress(0x4057), keyAddress(0x3173), keyAddress(0xbad)];
 const [, SESSION, HOST, WITNESS] = KEYS;
 
-export const RENTALS_ADDRESS = AT.Rentals;
+export const TARGET = AT.Rentals;
 
 /** Small and good enough: the seed is all there is to a history. */
-function mulberry(seed) {
+export function mulberry(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -60,7 +60,7 @@ function answerOf(revert) {
 }
 
 /** Numbers side by side, 32 bytes each, as `abi.encodePacked` of a uint256 array. */
-function packed(values) {
+export function packed(values) {
   const bytes = Buffer.alloc(values.length * 32);
   values.forEach((value, index) => {
     let rest = BigInt(value);
@@ -158,7 +158,7 @@ function model(world, h, op) {
   }
 }
 
-export const KIND_NAMES = [
+const KIND_NAMES = [
   'open',
   'extend',
   'terminate',
@@ -405,3 +405,8 @@ export function makeFile(seed, count) {
   );
   return { histories, bytes };
 }
+
+export const nameOf = ({ kind }) => KIND_NAMES[kind];
+
+export const inWords = ({ kind, caller, time, a, b, value, lease, key1, key2, said }) =>
+  `${time} ${KIND_NAMES[kind]} by ${caller}: lease ${lease}, a ${a}, b ${b}, value ${value}, keys ${key1} ${key2} -> ${said ?? 'ok'}`;

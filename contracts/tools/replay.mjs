@@ -2,7 +2,7 @@
  * Replays random histories on the contracts and on the TypeScript model: after every call the answer (the very revert data)
  * and the whole state must be equal.
  *
- *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1]
+ *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1] [--suite deals | attestations]
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,42 +11,48 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { getBytes } from 'ethers';
 import { CONTRACTS, ROOT } from './compiler.mjs';
-import { KIND_NAMES, RENTALS_ADDRESS, makeFile } from './histories.mjs';
+import * as attestationHistories from './attestation-histories.mjs';
+import * as dealHistories from './histories.mjs';
 
-const PER_FILE = 250;
+const SUITES = {
+  deals: { ...dealHistories, test: 'ReplayTest', perFile: 250 },
+  attestations: { ...attestationHistories, test: 'AttestationsReplayTest', perFile: 10 },
+};
 const FILES_PER_RUN = 8;
 const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
 
 const { values } = parseArgs({
-  options: { histories: { type: 'string', default: '10000' }, seed: { type: 'string' } },
+  options: {
+    histories: { type: 'string', default: '10000' },
+    seed: { type: 'string' },
+    suite: { type: 'string', default: 'deals' },
+  },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 0xffff_ffff));
-const files = Math.ceil(Number(values.histories) / PER_FILE);
+const { test: testName, perFile, makeFile, nameOf, inWords, TARGET } = SUITES[values.suite];
+const files = Math.ceil(Number(values.histories) / perFile);
 
 if (!existsSync(forge)) {
   console.log('SKIPPED replay: there is no forge binary for this system');
   process.exit(0);
 }
 
-const root = path.join(CONTRACTS, 'cache/replay');
+const root = path.join(CONTRACTS, 'cache/replay', values.suite);
 rmSync(root, { recursive: true, force: true });
 const calls = {};
 const refused = {};
 const started = performance.now();
 
 /** One history in words, up to the call that went wrong. */
-const inWords = ({ ops }, last) =>
+const upTo = ({ ops }, last) =>
   ops
     .slice(0, last + 1)
-    .map(
-      ({ kind, caller, time, a, b, value, lease, key1, key2, said }) =>
-        `${time} ${KIND_NAMES[kind]} by ${caller}: lease ${lease}, a ${a}, b ${b}, value ${value}, keys ${key1} ${key2} -> ${said ?? 'ok'}`,
-    )
+    .map(inWords)
     .join('\n');
 
 /** Lets the contracts run one folder of files; resolves with what is wrong, or null. */
 async function runForge(dir, made) {
-  const child = spawn(forge, ['test', '--match-contract', 'ReplayTest', '--json'], {
+  const child = spawn(forge, ['test', '--match-contract', `^${testName}$`, '--json'], {
     cwd: CONTRACTS,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -54,7 +60,7 @@ async function runForge(dir, made) {
       PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`,
       REPLAY_DIR: dir,
       REPLAY_FILES: `${made.length}`,
-      REPLAY_RENTALS: RENTALS_ADDRESS,
+      REPLAY_TARGET: TARGET,
     },
   });
   const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -63,7 +69,7 @@ async function runForge(dir, made) {
   if (test?.status === 'Success') return null;
   const where = /Differs\((\d+), (\d+), (\d+)/.exec(test?.reason ?? '');
   const history = where && made[Number(where[1])][Number(where[2])];
-  return [test?.reason ?? `${error}${out}`.slice(-4000), history && inWords(history, Number(where[3]))].join('\n');
+  return [test?.reason ?? `${error}${out}`.slice(-4000), history && upTo(history, Number(where[3]))].join('\n');
 }
 
 // The model writes the next files while the contracts run the last ones.
@@ -74,12 +80,12 @@ for (let first = 0; first < files && wrong === null; first += FILES_PER_RUN) {
   mkdirSync(dir, { recursive: true });
   const made = [];
   for (let file = first; file < Math.min(first + FILES_PER_RUN, files); file += 1) {
-    const { histories, bytes } = makeFile(seed + file, PER_FILE);
+    const { histories, bytes } = makeFile(seed + file, perFile);
     writeFileSync(path.join(dir, `${file - first}.bin`), getBytes(bytes));
     made.push(histories);
-    for (const { kind, said } of histories.flatMap(({ ops }) => ops)) {
-      calls[KIND_NAMES[kind]] = (calls[KIND_NAMES[kind]] ?? 0) + 1;
-      const error = said?.split('(')[0];
+    for (const op of histories.flatMap(({ ops }) => ops)) {
+      calls[nameOf(op)] = (calls[nameOf(op)] ?? 0) + 1;
+      const error = op.said?.split('(')[0];
       if (error) refused[error] = (refused[error] ?? 0) + 1;
     }
     // Lets the child's output through between two files.
@@ -96,7 +102,7 @@ if (wrong !== null) {
 }
 console.log(
   JSON.stringify({
-    histories: files * PER_FILE,
+    histories: files * perFile,
     calls: Object.values(calls).reduce((sum, n) => sum + n, 0),
     seed,
     seconds: Number(((performance.now() - started) / 1000).toFixed(1)),

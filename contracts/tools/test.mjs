@@ -104,6 +104,7 @@ if (existsSync(forge)) {
     report('forge build', 'failed', `${built.stderr}${built.stdout}`.trim().slice(-4000));
   } else {
     await Promise.all([runForge(), runTool('replay.mjs')]);
+    await runTool('replay.mjs', '--suite', 'attestations', '--histories', '100');
   }
 } else {
   report(
