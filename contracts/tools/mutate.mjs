@@ -172,7 +172,9 @@ for (const file of readdirSync(path.join(CONTRACTS, 'test'))) {
 }
 
 async function run(command, args) {
-  const env = { ...process.env, PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` };
+  const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;
+  // A few runs of the random histories: what they find they find soon, and a survivor has to sit through them all.
+  const env = { ...process.env, PATH, FOUNDRY_INVARIANT_RUNS: '4' };
   const child = spawn(command, args, { cwd: copy, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
   const closed = once(child, 'close');
   const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
