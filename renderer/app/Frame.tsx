@@ -4,13 +4,10 @@ import { useLine } from '../state/host-connection.ts';
 import { useLiveData, useStatus } from '../state/status.ts';
 import { usePlace } from '../state/screen.ts';
 import { type ScreenName } from '../view/screens.ts';
-import { MarketScreen } from '../screens/market/MarketScreen.tsx';
-import { RentalsScreen } from '../screens/rentals/RentalsScreen.tsx';
-import { ShareScreen } from '../screens/share/ShareScreen.tsx';
-import { WalletScreen } from '../screens/wallet/WalletScreen.tsx';
 import { Banners } from './Banners.tsx';
 import { FirstRun } from './FirstRun.tsx';
 import { NotSignedIn, Offline, Starting } from './NoHost.tsx';
+import { Screen } from './Screen.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { TopBar } from './TopBar.tsx';
@@ -48,19 +45,6 @@ export function Frame() {
       <FirstRun />
     </div>
   );
-}
-
-function Screen({ name }: { name: ScreenName }) {
-  switch (name) {
-    case 'share':
-      return <ShareScreen />;
-    case 'market':
-      return <MarketScreen />;
-    case 'rentals':
-      return <RentalsScreen />;
-    case 'wallet':
-      return <WalletScreen />;
-  }
 }
 
 function skipTo(event: { preventDefault(): void }, main: HTMLElement | null) {

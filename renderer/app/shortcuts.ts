@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { goTo } from '../state/screen.ts';
+import { useSearchWish } from '../state/search-wish.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
 
 export const SCREEN_KEYS: Record<ScreenName, string> = { share: '1', market: '2', rentals: '3', wallet: '4' };
@@ -32,7 +33,7 @@ export function useShortcuts(): void {
         if (event.key === '/') {
           event.preventDefault();
           goTo('market');
-          setTimeout(() => document.getElementById('market-search')?.focus());
+          useSearchWish.setState({ wanted: true });
         }
       }
     };

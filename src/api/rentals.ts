@@ -21,6 +21,8 @@ export const rentalSchema = z.object({
   role: z.enum(['renter', 'provider']),
   counterparty: addressSchema,
   offerId: bytes32Schema,
+  /** As the offer says; "CPU" where there is no card. */
+  gpuType: z.string(),
   gpuModel: z.string(),
   gpuCount: z.int(),
   token: tokenSchema,

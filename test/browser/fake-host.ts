@@ -142,7 +142,7 @@ export function createFakeHost(options: FakeOptions = {}) {
         offerId: fakeHash(9),
         version: 1,
         provider: OWN,
-        gpuType: 'nvidia',
+        gpuType: device?.kind === 'cpu' ? 'CPU' : 'NVIDIA',
         gpuModel: device?.model ?? 'CPU',
         gpuCount: 1,
         gpuMemoryGb: 24,

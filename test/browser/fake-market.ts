@@ -22,6 +22,7 @@ export function fakeHash(seed: number, bytes = 32): Bytes32 {
 }
 
 const MODELS: readonly (readonly [string, number, number])[] = [
+  ['EPYC 7443P', 16, 18_000],
   ['GeForce RTX 3060', 12, 70_000],
   ['GeForce RTX 3090', 24, 190_000],
   ['GeForce RTX 4070 Ti', 12, 160_000],
@@ -41,13 +42,14 @@ const pick = <T>(list: readonly T[], index: number): T => list[index % list.leng
 export function fakeOffers(count: number, now: number): Offer[] {
   return Array.from({ length: count }, (_, index) => {
     const [gpuModel, gpuMemoryGb, base] = pick(MODELS, index * 7 + Math.floor(index / 5));
-    const gpuCount = pick([1, 1, 1, 2, 1, 4, 1, 8], index);
+    const processor = gpuModel.startsWith('EPYC');
+    const gpuCount = processor ? 1 : pick([1, 1, 1, 2, 1, 4, 1, 8], index);
     const units = index % 11 === 0 ? 4 : 1;
     return {
       offerId: fakeHash(1000 + index),
       version: 1,
       provider: fakeHash(5000 + index, 20),
-      gpuType: 'nvidia',
+      gpuType: processor ? 'CPU' : 'NVIDIA',
       gpuModel,
       gpuCount,
       gpuMemoryGb,
@@ -56,7 +58,7 @@ export function fakeOffers(count: number, now: number): Offer[] {
       unit: 3600 as const,
       minSeconds: 60,
       region: pick(REGIONS, index * 3 + Math.floor(index / 7)),
-      features: [...pick(FEATURES, index * 3 + Math.floor(index / 4))],
+      features: processor ? [] : [...pick(FEATURES, index * 3 + Math.floor(index / 4))],
       units,
       free: index % 6 === 4 ? 0 : units,
       status: 'active' as const,

@@ -33,6 +33,7 @@ export function fakeRental({
     role,
     counterparty: fakeHash(seed + 900, 20),
     offerId: offer?.offerId ?? fakeHash(seed + 300),
+    gpuType: offer?.gpuType ?? 'NVIDIA',
     gpuModel: offer?.gpuModel ?? 'GeForce RTX 4090',
     gpuCount: offer?.gpuCount ?? 1,
     token: CUSD,

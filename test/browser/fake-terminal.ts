@@ -19,12 +19,13 @@ const TRAINING = [
   'step  2190  loss 1.8377  3.1 it/s  lr 2.8e-04',
   'step  2200  loss 1.8291  3.2 it/s  lr 2.7e-04  \u001B[32mcheckpoint saved\u001B[0m',
 ].join('\r\n');
-/** Titles, clipboard writes, links, window commands, overrides of direction, a bell and a line without end. */
+/** Titles, clipboard writes, links, window commands, questions whose answers would be typed, overrides of direction, a bell and a line without end. */
 const HOSTILE = [
   '\u001B]0;stolen title\u0007',
   '\u001B]52;c;c3RvbGVuIGNsaXBib2FyZA==\u0007',
   '\u001B]8;;https://evil.example/\u0007safe link\u001B]8;;\u0007 ',
   '\u001B[3;10;10t\u001B[21t\u0007',
+  '\u001B[c\u001B[>c\u001B[=c\u001B[>q\u001B[?1$p\u001BP$qm\u001B\\\u001B]11;?\u0007',
   '\u202Egnp.exe\u202C ',
   'x'.repeat(20_000),
   '\r\nhostile done\r\n',
@@ -40,9 +41,14 @@ const ANSWERS: Record<string, string> = {
   flood: `${Array.from({ length: 4000 }, (_, line) => `line ${line}`).join('\r\n')}\r\nflood done\r\n`,
 };
 
+/** Characters of one frame: small, so that a flood is thousands of frames and sequences are cut anywhere. */
+const PIECE = 32;
+/** Frames that may be on their way without an acknowledgement, as the interface promises. */
+const WINDOW = 256;
+
 interface Session {
   typed: State<string>;
-  acked: number;
+  acked: State<number>;
   cols: number;
 }
 
@@ -50,6 +56,9 @@ interface Session {
 export function createFakeTerminals(warm: string[]) {
   const sessions = new Map<string, Session>();
   let count = 0;
+  let furthest = 0;
+  let deaf = false;
+  let everTyped = '';
   const sessionOf = (id: string) => {
     const session = sessions.get(id);
     if (!session) throw new AppError('not-found', 'This session has ended.', { field: 'sessionId' });
@@ -64,7 +73,7 @@ export function createFakeTerminals(warm: string[]) {
 
   async function* open(signal: AbortSignal, cols: number): AsyncGenerator<Frame, void> {
     const sessionId = `fake-${++count}`;
-    const session: Session = { typed: new State(''), acked: 0, cols };
+    const session: Session = { typed: new State(''), acked: new State(0), cols };
     sessions.set(sessionId, session);
     let seq = 0;
     try {
@@ -82,7 +91,12 @@ export function createFakeTerminals(warm: string[]) {
               yield { type: 'exit', exitCode: 0, reason: 'You left the shell.' };
               return;
             }
-            for (let at = 0; at < said.length; at += 4096) yield frame(++seq, said.slice(at, at + 4096));
+            for (let at = 0; at < said.length; at += PIECE) {
+              const next = ++seq;
+              await session.acked.until((acked) => next - acked <= WINDOW, signal);
+              furthest = Math.max(furthest, next - session.acked.value);
+              yield frame(next, said.slice(at, at + PIECE));
+            }
             yield frame(++seq, PROMPT);
             line = '';
           } else {
@@ -99,7 +113,7 @@ export function createFakeTerminals(warm: string[]) {
 
   async function* log(signal: AbortSignal): AsyncGenerator<Frame, void> {
     const sessionId = `fake-${++count}`;
-    sessions.set(sessionId, { typed: new State(''), acked: 0, cols: 80 });
+    sessions.set(sessionId, { typed: new State(''), acked: new State(0), cols: 80 });
     yield { type: 'opened', sessionId };
     yield frame(1, LOG);
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -110,16 +124,25 @@ export function createFakeTerminals(warm: string[]) {
     log,
     type: (id: string, text: string) => {
       const { typed } = sessionOf(id);
+      everTyped += text;
       typed.set(typed.value + text);
     },
     ack: (id: string, seq: number) => {
-      sessionOf(id).acked = seq;
+      if (!deaf) sessionOf(id).acked.set(seq);
     },
     resize: (id: string, cols: number) => {
       sessionOf(id).cols = cols;
     },
     close: (id: string) => sessions.delete(id),
+    /** Everything that the window has ever sent as typed. */
+    typed: () => everTyped,
+    /** From now on acknowledgements do not arrive. */
+    loseAcks: () => {
+      deaf = true;
+    },
+    /** Most frames that were ever on their way without an acknowledgement. */
+    furthest: () => furthest,
     /** What the window has acknowledged so far, over all sessions. */
-    acked: () => [...sessions.values()].map((session) => session.acked),
+    acked: () => [...sessions.values()].map((session) => session.acked.value),
   };
 }

@@ -46,6 +46,8 @@ test('terminal output cannot take the title, the clipboard, links or the keyboar
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('mine');
   expect(await page.locator('.remote-terminal a').count()).toBe(0);
   expect(await rows.textContent()).not.toMatch(/[\u202A-\u202E]/);
+  // Every question was left unanswered: nothing was typed but what the keyboard typed.
+  expect(host.terminals.typed()).toBe('hostile\r');
   await page.keyboard.type('nvidia-smi\n');
   await expect(rows).toContainText('Driver Version');
   expect(host.terminals.acked().length).toBe(1);

@@ -105,6 +105,24 @@ test('an empty market offers the practice neighbour', async ({ open }) => {
   expect(host.calls).toContain('practice.startNeighbour');
 });
 
+test('a processor is marked as one wherever it can be rented', async ({ open }) => {
+  const { page, host } = await open({ at: '#/market' });
+  await page.getByRole('textbox', { name: 'Search offers' }).fill('EPYC');
+  const row = page.locator('[data-offer-row]').first();
+  await expect(row).toContainText('EPYC 7443P CPU, no card');
+  await expect(row).not.toContainText('×');
+  await row.click();
+  const drawer = page.getByRole('dialog', { name: 'Rent this machine' });
+  await expect(drawer.getByRole('heading', { level: 3 })).toHaveText('EPYC 7443P CPU, no card');
+  await expect(drawer).toContainText('Main memory');
+  await expect(drawer).not.toContainText('each card');
+  await drawer.getByLabel('Image').fill('busybox:1.36');
+  await drawer.getByRole('button', { name: /^Rent, / }).click();
+  await expect(page.getByRole('heading', { level: 2 })).toHaveText('EPYC 7443P CPU, no card');
+  await expect(page.getByRole('list', { name: 'Rentals' })).toContainText('CPU, no card');
+  expect(host.calls).toContain('rentals.open');
+});
+
 test('a failing search says so and can be repeated', async ({ open }) => {
   const { page, host } = await open();
   host.fail(

@@ -352,6 +352,7 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
               role: 'renter',
               counterparty: offer.provider,
               offerId,
+              gpuType: offer.gpuType,
               gpuModel: offer.gpuModel,
               gpuCount: offer.gpuCount,
               token: offer.token,

@@ -6,8 +6,10 @@ import { shortId } from '../../../src/shared/ids.ts';
 import { Amount } from '../../parts/Amount.tsx';
 import { LoadingRows } from '../../parts/Blank.tsx';
 import { Facts } from '../../parts/Figure.tsx';
+import { MachineName } from '../../parts/MachineName.tsx';
 import { FailureNote, Note } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
+import { isProcessor } from '../../view/machine.ts';
 import { unitName } from '../../view/money-view.ts';
 import { dayOf } from '../../view/moment.ts';
 import { plainText } from '../../view/plain-text.ts';
@@ -67,14 +69,17 @@ function OfferFacts({ offer }: { offer: Offer }) {
   return (
     <section aria-label="Offer">
       <h3 className="offer-name">
-        {offer.gpuCount} × {plainText(offer.gpuModel, 60)}
+        <MachineName machine={offer} maxLength={60} />
       </h3>
+      {isProcessor(offer) ? (
+        <p className="offer-kind">A processor without a graphics card: for programs that need none.</p>
+      ) : null}
       <Facts
         two
         rows={[
           ['Price', <Amount key="price" amount={offer.price} token={offer.token} per={unitName(offer.unit)} />],
           [
-            'Memory of each card',
+            isProcessor(offer) ? 'Main memory' : 'Memory of each card',
             <span key="memory" className="figure">
               {offer.gpuMemoryGb} GB
             </span>,

@@ -1,6 +1,8 @@
 import { ActionIcon, Switch, TextInput } from '@mantine/core';
 import { IconSearch, IconX } from '@tabler/icons-react';
+import { useEffect, useRef } from 'react';
 import { Choice } from '../../parts/Choice.tsx';
+import { useSearchWish } from '../../state/search-wish.ts';
 import { plainText } from '../../view/plain-text.ts';
 import { readFilters, setFilter, setFree, type FilterKey } from '../../view/market-query.ts';
 
@@ -25,9 +27,11 @@ export function SearchBar({ query, onQuery, total, tookMs }: SearchBarProps) {
   const filters = readFilters(query);
   const change = (key: FilterKey) => (value: string) => onQuery(setFilter(query, key, value));
   const shown = (text: string) => plainText(text, 24);
+  const field = useFocusWhenWished();
   return (
     <search className="search">
       <TextInput
+        ref={field}
         id="market-search"
         aria-label="Search offers"
         aria-describedby="search-help"
@@ -105,4 +109,19 @@ export function SearchBar({ query, onQuery, total, tookMs }: SearchBarProps) {
       </div>
     </search>
   );
+}
+
+function useFocusWhenWished() {
+  const field = useRef<HTMLInputElement>(null);
+  const wanted = useSearchWish((wish) => wish.wanted);
+  useEffect(() => {
+    if (!wanted) return undefined;
+    // Once the frame has put the focus into the new screen.
+    const timer = setTimeout(() => {
+      field.current?.focus();
+      useSearchWish.setState({ wanted: false });
+    });
+    return () => clearTimeout(timer);
+  }, [wanted]);
+  return field;
 }

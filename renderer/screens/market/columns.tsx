@@ -3,7 +3,9 @@ import { createColumnHelper, tableFeatures } from '@tanstack/react-table';
 import type { Offer } from '../../../src/api/contract.ts';
 import { shortId } from '../../../src/shared/ids.ts';
 import { Amount } from '../../parts/Amount.tsx';
+import { MachineName } from '../../parts/MachineName.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
+import { isProcessor } from '../../view/machine.ts';
 import { hourly } from '../../view/money-view.ts';
 import { dayOf } from '../../view/moment.ts';
 import { plainText } from '../../view/plain-text.ts';
@@ -39,17 +41,17 @@ export const columns = column.columns([
     id: 'machine',
     header: 'Machine',
     cell: ({ row: { original: offer } }) => (
-      <span className="machine">
-        <span className="times figure">{offer.gpuCount} ×</span> <strong>{plainText(offer.gpuModel, 48)}</strong>
+      <>
+        <MachineName machine={offer} />
         {offer.mine ? <span className="tag">yours</span> : null}
-      </span>
+      </>
     ),
   }),
   column.display({
     id: 'memory',
     header: 'Memory',
     cell: ({ row: { original: offer } }) => (
-      <span className="amount">
+      <span className="amount" title={isProcessor(offer) ? 'Main memory' : 'Memory of each card'}>
         <span className="figure">{offer.gpuMemoryGb}</span> <span className="unit">GB</span>
       </span>
     ),

@@ -1,13 +1,16 @@
 import { Button, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Rental } from '../../../src/api/contract.ts';
 import { shortId } from '../../../src/shared/ids.ts';
+import { MachineName } from '../../parts/MachineName.tsx';
+import { LoadingRows } from '../../parts/Blank.tsx';
 import { FailureNote, Note } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { useApi, useClient } from '../../state/host.ts';
 import { useLiveQuery } from '../../state/live.ts';
+import { machineText } from '../../view/machine.ts';
 import { phaseWords } from '../../view/phase-words.ts';
 import { plainText } from '../../view/plain-text.ts';
 import { Agreement } from './Agreement.tsx';
@@ -15,8 +18,10 @@ import { EndDialog } from './EndDialog.tsx';
 import { ExtendDialog } from './ExtendDialog.tsx';
 import { LiveMeter } from './LiveMeter.tsx';
 import { Ports } from './Ports.tsx';
-import { RemoteTerminal } from './RemoteTerminal.tsx';
 import { Settlement } from './Settlement.tsx';
+
+// The terminal is a third of the window's code, and rentals that ended have none.
+const RemoteTerminal = lazy(async () => ({ default: (await import('./RemoteTerminal.tsx')).RemoteTerminal }));
 
 const STARTING = new Set(['opening', 'preparing']);
 const LIVE = new Set(['running', 'paused']);
@@ -36,11 +41,11 @@ export function RentalDetail({ listed }: { listed: Rental }) {
   const starting = STARTING.has(rental.phase);
   const live = LIVE.has(rental.phase);
   return (
-    <article className="panel rental" aria-label={`Rental of ${plainText(rental.gpuModel)}`}>
+    <article className="panel rental" aria-label={`Rental of ${machineText(rental)}`}>
       <header className="rental-head">
         <div>
           <h2>
-            {rental.gpuCount} × {plainText(rental.gpuModel, 48)}
+            <MachineName machine={rental} />
           </h2>
           <p className="dim">
             {rental.role === 'renter' ? 'rented from' : 'rented to'} <code>{shortId(rental.counterparty)}</code>
@@ -96,13 +101,17 @@ function RenterTabs({ rental }: { rental: Rental }) {
         <Tabs.Tab value="agreement">Agreement</Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="terminal" className="terminal-panel">
-        <RemoteTerminal rentalId={rental.rentalId} kind="terminal" />
+        <Suspense fallback={<LoadingRows lines={6} label="Loading the terminal" />}>
+          <RemoteTerminal rentalId={rental.rentalId} kind="terminal" />
+        </Suspense>
       </Tabs.Panel>
       <Tabs.Panel value="ports">
         <Ports rental={rental} />
       </Tabs.Panel>
       <Tabs.Panel value="logs" className="terminal-panel" keepMounted={false}>
-        <RemoteTerminal rentalId={rental.rentalId} kind="logs" />
+        <Suspense fallback={<LoadingRows lines={6} label="Loading the log" />}>
+          <RemoteTerminal rentalId={rental.rentalId} kind="logs" />
+        </Suspense>
       </Tabs.Panel>
       <Tabs.Panel value="agreement">
         <Agreement rental={rental} />

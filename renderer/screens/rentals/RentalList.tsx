@@ -2,11 +2,11 @@ import { useRef, type KeyboardEvent } from 'react';
 import type { Rental } from '../../../src/api/contract.ts';
 import { formatSeconds } from '../../../src/shared/time.ts';
 import { Amount } from '../../parts/Amount.tsx';
+import { MachineName } from '../../parts/MachineName.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { hrefTo } from '../../state/screen.ts';
 import { clockTime } from '../../view/moment.ts';
 import { phaseWords } from '../../view/phase-words.ts';
-import { plainText } from '../../view/plain-text.ts';
 
 /** Arrows move between rentals; Enter opens one. */
 export function RentalList({ rentals, current }: { rentals: Rental[]; current: string | null }) {
@@ -31,9 +31,7 @@ export function RentalList({ rentals, current }: { rentals: Rental[]; current: s
               {...(rental.rentalId === current ? { 'aria-current': 'true' as const } : {})}
             >
               <span className="rental-line">
-                <strong>
-                  {rental.gpuCount} × {plainText(rental.gpuModel, 32)}
-                </strong>
+                <MachineName machine={rental} maxLength={32} />
                 <StateMark shape={words.shape} label={words.label} />
               </span>
               <span className="rental-line dim">

@@ -4,6 +4,22 @@ import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { Terminal } from '@xterm/xterm';
 
 const SCROLLBACK = 5000;
+/**
+ * Questions that a terminal answers into the shell's input: device attributes, its version, modes, what a key or setting
+ * is. Nobody asks here who is meant to have an answer.
+ */
+const UNANSWERED_CSI = [
+  { final: 'c' },
+  { prefix: '>', final: 'c' },
+  { prefix: '=', final: 'c' },
+  { prefix: '>', final: 'q' },
+  { intermediates: '$', final: 'p' },
+  { prefix: '?', intermediates: '$', final: 'p' },
+];
+const UNANSWERED_DCS = [
+  { intermediates: '$', final: 'q' },
+  { intermediates: '+', final: 'q' },
+];
 /** Operating system commands of a terminal that would reach outside it: title, icon, colours, links, clipboard. */
 const SWALLOWED_OSC = [0, 1, 2, 4, 7, 8, 9, 10, 11, 12, 50, 52, 99, 104, 110, 111, 112, 777, 1337];
 
@@ -14,8 +30,10 @@ export interface TerminalView {
 }
 
 /**
- * A terminal for a stranger's output: it draws text and nothing else. No clipboard, no links, no titles, no window
- * commands, no bell; answers to queries of colours are swallowed, so that output cannot type.
+ * A terminal for a stranger's output: no clipboard, no links, no titles, no window commands, no bell. It answers one
+ * kind of question, where the cursor is and whether it listens (line editors ask), with digits; other questions are
+ * swallowed, so that output cannot type words. Programs may still ask for mouse, focus and paste marks, which reach
+ * only the machine they run in.
  */
 export function createTerminal(readOnly: boolean): TerminalView {
   const terminal = new Terminal({
@@ -51,5 +69,7 @@ export function createTerminal(readOnly: boolean): TerminalView {
   terminal.loadAddon(new Unicode11Addon());
   terminal.unicode.activeVersion = '11';
   for (const code of SWALLOWED_OSC) terminal.parser.registerOscHandler(code, () => true);
+  for (const id of UNANSWERED_CSI) terminal.parser.registerCsiHandler(id, () => true);
+  for (const id of UNANSWERED_DCS) terminal.parser.registerDcsHandler(id, () => true);
   return { terminal, fit, search };
 }

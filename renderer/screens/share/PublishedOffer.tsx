@@ -2,6 +2,7 @@ import type { Offer } from '../../../src/api/contract.ts';
 import { formatSeconds } from '../../../src/shared/time.ts';
 import { Amount } from '../../parts/Amount.tsx';
 import { Facts } from '../../parts/Figure.tsx';
+import { MachineName } from '../../parts/MachineName.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { unitName } from '../../view/money-view.ts';
@@ -19,7 +20,7 @@ export function PublishedOffer({ offer }: { offer: Offer }) {
       <Facts
         two
         rows={[
-          ['Machine', `${offer.gpuCount} × ${plainText(offer.gpuModel)}`],
+          ['Machine', <MachineName key="machine" machine={offer} />],
           ['Price', <Amount key="price" amount={offer.price} token={offer.token} per={unitName(offer.unit)} />],
           ['Charged first', formatSeconds(offer.minSeconds)],
           ['Free now', `${offer.free} of ${offer.units}`],

@@ -9,6 +9,7 @@ import { Amount } from '../../parts/Amount.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
 import { useNetwork } from '../../state/status.ts';
+import { isProcessor } from '../../view/machine.ts';
 import { moneyText, unitName } from '../../view/money-view.ts';
 import { clockTime, secondsUntilTomorrow } from '../../view/moment.ts';
 import { plainText } from '../../view/plain-text.ts';
@@ -78,15 +79,7 @@ export function SharePower({ share, draft, devices }: SharePowerProps) {
           <Button
             variant="default"
             size="xs"
-            onClick={() => stop.mutate({ commandId: newCommandId(), rentals: 'now' })}
-          >
-            End what runs now
-          </Button>
-        ) : null}
-        {share.state === 'stopping' && share.rentals.length > 0 ? (
-          <Button
-            variant="default"
-            size="xs"
+            loading={stop.isPending}
             onClick={() => stop.mutate({ commandId: newCommandId(), rentals: 'now' })}
           >
             End what runs now
@@ -135,7 +128,7 @@ function sentenceOf(share: ShareStatus, draft: OfferDraft, devices: Device[]): s
     const { offer } = share;
     return offer === null
       ? ''
-      : `Anybody can rent ${plainText(offer.gpuModel)} for ${moneyText(offer.price, offer.token)} per ${unitName(offer.unit)}.`;
+      : `Anybody can rent ${isProcessor(offer) ? 'the processor ' : ''}${plainText(offer.gpuModel)} for ${moneyText(offer.price, offer.token)} per ${unitName(offer.unit)}.`;
   }
   const { fields, token } = draft;
   const chosen = devices.find((device) => fields?.deviceIds.includes(device.id));

@@ -26,6 +26,7 @@ export function rentalView(deal: Deal, live: Live | null, chain: Pick<Chain, 'pr
     role: deal.role,
     counterparty: deal.role === 'renter' ? terms.provider : terms.renter,
     offerId: deal.offerId,
+    gpuType: offer?.gpuType ?? 'unknown',
     gpuModel: offer?.gpuModel ?? 'unknown',
     gpuCount: offer?.gpuCount ?? 0,
     token: tokenOf(chain.profile, terms.token),
