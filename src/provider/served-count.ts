@@ -10,6 +10,7 @@ export class ServedCount {
   #lastHeardMs: number | null = null;
   /** Served while the renter could not see it, because the line was down. */
   #unseenMs = 0;
+  #forgivenMs = 0;
 
   /** @param seconds counted in an earlier life of this host */
   constructor(clock: Clock, rules: MeterRules, seconds: number) {
@@ -28,8 +29,15 @@ export class ServedCount {
    * risk, up to the grace over the whole lease, so that one outage does not spoil an honest close.
    */
   get owedSeconds(): number {
-    const unseen = Math.floor((this.#unseenMs + this.#unseenNowMs()) / 1000);
-    return Math.max(0, this.seconds - Math.min(unseen, this.#rules.graceSeconds));
+    return Math.max(0, this.seconds - Math.ceil(this.#forgivableMs() / 1000));
+  }
+
+  /** Counts from here on from what this side insists on, so that a renter who is back and pays is not held for ever. */
+  forgive(): void {
+    const ms = Math.min(this.#forgivableMs(), this.#served.countedMs);
+    this.#served = { ...this.#served, countedMs: this.#served.countedMs - ms };
+    this.#forgivenMs += ms;
+    this.#unseenMs = 0;
   }
 
   /** After a restart nothing is counted before the renter is back: till then nobody had access. */
@@ -56,6 +64,11 @@ export class ServedCount {
   pause(untilMs: number): void {
     this.#unseenMs += this.#unseenNowMs();
     this.#served = pauseServing(this.#served, untilMs);
+  }
+
+  #forgivableMs(): number {
+    const left = this.#rules.graceSeconds * 1000 - this.#forgivenMs;
+    return Math.max(0, Math.min(this.#unseenMs + this.#unseenNowMs(), left));
   }
 
   /** Of the stretch that is being counted now. */

@@ -410,12 +410,13 @@ export class ServedDeal {
     const { rules } = this.#room;
     const { capSeconds, signedSeconds, paidSeconds } = this.#deal;
     const verdict = providerVerdict(this.#tariff(), rules, {
-      served: this.#count.owedSeconds,
+      // Nothing is served past the grace; to go on, what this side insists on must be covered.
+      served: this.#heldSinceMs === null ? this.#count.seconds : this.#count.owedSeconds,
       signed: signedSeconds,
       pausedSeconds: this.#heldSinceMs === null ? 0 : Math.max(1, (now - this.#heldSinceMs) / 1000),
     });
     if (verdict === 'end') {
-      const isServed = this.#count.owedSeconds >= capSeconds;
+      const isServed = this.#count.seconds >= capSeconds;
       await this.#finish(isServed ? 'The paid time is over.' : 'The renter stopped paying.');
       // Whoever has not paid for so long has nothing to agree about either.
       if (!isServed) this.#settlement.now();
@@ -436,6 +437,7 @@ export class ServedDeal {
     if (this.#heldSinceMs !== null) {
       await container.resume();
       this.#heldSinceMs = null;
+      this.#count.forgive();
       this.#stage = 'running';
       this.#lastHealthyMs = this.#nowMs();
       this.#count.resume();
@@ -449,6 +451,9 @@ export class ServedDeal {
   async #check(container: DealContainer): Promise<void> {
     this.#lastCheckMs = this.#nowMs();
     if (await container.healthy(this.#life.signal).catch(() => false)) {
+      // A computer that slept saw nothing in between.
+      const slept = this.#nowMs() - this.#lastHealthyMs > this.#room.rules.graceSeconds * 1000;
+      if (slept) this.#count.pause(this.#lastHealthyMs);
       this.#lastHealthyMs = this.#nowMs();
       this.#count.resume();
       this.#set({ servedSeconds: this.servedSeconds });

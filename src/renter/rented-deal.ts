@@ -264,9 +264,9 @@ export class RentedDeal {
       } else if (this.#nowMs() - this.#lastEndTryMs > END_RETRY_MS) await this.#tryEnd();
       return;
     }
-    const { openedAt, capSeconds } = this.#deal;
-    if (openedAt !== null && chainNow > openedAt + capSeconds + DAY) {
-      this.#send(this.#room.chain.calls.expireLease(this.#deal.terms), 'expire');
+    const { openedAt } = this.#deal;
+    if (this.#isExpired) {
+      this.#terminate();
       return;
     }
     if (this.#wantsEnd) {
@@ -321,6 +321,9 @@ export class RentedDeal {
   }
 
   #pass(): void {
+    // A computer that slept saw nothing in between.
+    const slept = this.#nowMs() - this.#lastPassMs > this.#room.rules.intervalSeconds * 1000;
+    if (slept) this.#served = pauseServing(this.#served, this.#lastPassMs);
     this.#lastPassMs = this.#nowMs();
     this.#served = resumeServing(this.#served, this.#lastPassMs);
     if (this.#deal.detail !== '' && this.#deal.phase === 'running') this.#set({ detail: '' });
@@ -353,6 +356,10 @@ export class RentedDeal {
   async #tryEnd(): Promise<void> {
     if (this.isOver || this.#sender.isOnItsWay) return;
     this.#lastEndTryMs = this.#nowMs();
+    if (this.#isExpired) {
+      this.#terminate();
+      return;
+    }
     const { connection } = this.#line;
     if (connection) {
       try {
@@ -406,11 +413,19 @@ export class RentedDeal {
     this.#send(call, `close:${secs}:${deadline}`);
   }
 
+  get #isExpired(): boolean {
+    const { openedAt, capSeconds } = this.#deal;
+    return openedAt !== null && this.#room.clock.now() > openedAt + capSeconds + DAY;
+  }
+
   #terminate(): void {
-    if (this.#deal.phase === 'closing') return;
+    const { phase, terms, paidSeconds, signedSeconds } = this.#deal;
+    if (phase === 'closing') return;
+    const { calls } = this.#room.chain;
     // Claim what this side's own checks saw, and never less than its key has signed: that would cost a penalty.
-    const claim = Math.max(this.#deal.paidSeconds, this.#deal.signedSeconds);
-    this.#send(this.#room.chain.calls.terminateLease(this.#deal.terms, claim), `terminate:${claim}`);
+    const claim = Math.max(paidSeconds, signedSeconds);
+    if (this.#isExpired) this.#send(calls.expireLease(terms), 'expire');
+    else this.#send(calls.terminateLease(terms, claim), `terminate:${claim}`);
   }
 
   #send(call: Call, id: string): void {
