@@ -105,6 +105,7 @@ if (existsSync(forge)) {
   } else {
     await Promise.all([runForge(), runTool('replay.mjs')]);
     await runTool('replay.mjs', '--suite', 'attestations', '--histories', '100');
+    await runTool('replay.mjs', '--suite', 'stakes', '--histories', '200');
   }
 } else {
   report(

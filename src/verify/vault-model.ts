@@ -76,6 +76,9 @@ export function lockEth(world: World, module: Address, account: Address, amount:
   return credit(locked, account, ETH, value - amount);
 }
 
+export const unlock = (world: World, module: Address, token: Address, account: Address, amount: bigint): World =>
+  credit(spendLock(world, module, account, token, amount), account, token, amount);
+
 export interface Payment {
   token: Address;
   from: Address;
