@@ -95,6 +95,16 @@ test('ending shows the bill first, then the settlement with its transaction', as
   expect(host.calls).toContain('rentals.terminate');
 });
 
+test('what ends while one looks at it stays in sight with its settlement', async ({ open }) => {
+  const { page } = await open({ rentals: true, at: '#/rentals' });
+  await page.getByRole('button', { name: 'End rental' }).click();
+  await page.getByRole('button', { name: 'End and settle' }).click();
+  await expect(page.getByRole('region', { name: 'Settlement' })).toContainText('Refunded to you');
+  await expect(page.getByRole('radio', { name: 'Ended' })).toBeChecked();
+  await page.getByText('Open (1)').click();
+  await expect(page.getByText('Somebody is using this computer and pays by the second.')).toBeVisible();
+});
+
 test('a failed end keeps the dialog with the reason', async ({ open }) => {
   const { page, host } = await open({ rentals: true, at: MINE });
   host.fail(

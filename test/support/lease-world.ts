@@ -72,6 +72,8 @@ export class Side {
   locked = false;
   /** Counts down with every write of a deal; at 0 this side is as good as killed. */
   writesLeft = Infinity;
+  /** Killed, and being taken apart: what it still tries to write is lost. */
+  gone = false;
   ledger!: Ledger;
   chain!: Chain;
   policy!: SpendingPolicy;
@@ -101,6 +103,7 @@ export class Side {
 
   async open(): Promise<void> {
     this.writesLeft = Infinity;
+    this.gone = false;
     this.ledger = openLedger(path.join(this.#folder, 'ledger.db'), this.#clock.now);
     this.policy = await openSpendingPolicy({ file: path.join(this.#folder, 'spending.json'), clock: this.#clock });
     const { account, wallet } = this;
@@ -125,6 +128,8 @@ export class Side {
     const { ledger, chain } = this;
     const dead = () => new Error('killed');
     const update: Ledger['deals']['update'] = (leaseId, role, change) => {
+      const known = ledger.deals.get(leaseId, role);
+      if (this.gone && known) return known;
       this.writesLeft -= 1;
       if (this.writesLeft < 0) throw dead();
       return ledger.deals.update(leaseId, role, change);
@@ -200,7 +205,7 @@ export class LeaseWorld {
   #commands = 0;
   readonly #lines = new Set<(reason: string) => void>();
 
-  static async open(): Promise<LeaseWorld> {
+  static async open({ share = true } = {}): Promise<LeaseWorld> {
     const world = new LeaseWorld();
     world.network = await startPracticeNetwork({ dataDir: world.#folder, log: silentLog, clock: world.clock });
     world.provider = new Side(world.network, world.clock);
@@ -209,6 +214,7 @@ export class LeaseWorld {
     await Promise.all([world.startProvider(), world.startRenter()]);
     const { chain, account } = world.renter;
     await chain.send(chain.calls.deposit(ETH, 10n ** 18n, account), { commandId: 'deposit' });
+    if (!share) return world;
     world.offerId = await world.sharing.start(world.offer());
     await chain.sync.until(() => chain.offer(world.offerId) !== null);
     return world;
@@ -279,6 +285,7 @@ export class LeaseWorld {
   /** As kill -9 leaves it: nothing more is written, nobody is told. */
   async killProvider(): Promise<void> {
     this.provider.writesLeft = 0;
+    this.provider.gone = true;
     this.cut('The provider was killed.');
     this.deals.close();
     this.sharing.close();
@@ -287,6 +294,7 @@ export class LeaseWorld {
 
   async killRenter(): Promise<void> {
     this.renter.writesLeft = 0;
+    this.renter.gone = true;
     this.cut('The renter was killed.');
     this.rentals.close();
     await this.renter.shut();
@@ -407,7 +415,7 @@ export class LeaseWorld {
       ...base,
       remote: { peerKey: `0x${'09'.repeat(32)}`, wallet: this.provider.account, role: 'provider' },
       request: async (kind, body, options = {}) => {
-        if (!open) throw new AppError('peer-unreachable', 'The line is closed.');
+        if (!open || this.renter.isDead) throw new AppError('peer-unreachable', 'The line is closed.');
         const lost = closed.then(({ reason }): never => {
           throw new AppError('peer-unreachable', reason);
         });
@@ -418,15 +426,16 @@ export class LeaseWorld {
           );
           void closed.then(() => clearTimeout(timer));
         });
-        const heard = this.mute?.(kind)
-          ? new Promise<never>(() => {})
-          : this.deals.onRequest(far, kind, plain(body)).then(
-              (answer) => plain(this.tamper ? this.tamper(kind, answer) : answer),
-              (thrown: unknown) => {
-                const { code, message } = toAppError(thrown);
-                throw new AppError(code, message);
-              },
-            );
+        const heard =
+          this.provider.isDead || this.mute?.(kind)
+            ? new Promise<never>(() => {})
+            : this.deals.onRequest(far, kind, plain(body)).then(
+                (answer) => plain(this.tamper ? this.tamper(kind, answer) : answer),
+                (thrown: unknown) => {
+                  const { code, message } = toAppError(thrown);
+                  throw new AppError(code, message);
+                },
+              );
         late.catch(() => undefined);
         lost.catch(() => undefined);
         return Promise.race([heard, late, lost]);
