@@ -13,6 +13,7 @@ import { digestOf, finalPayload, leaseIdOf, offerIdOf, specHash, voucherPayload 
 import { ETH } from '../../src/shared/ids.ts';
 import { CHAIN_ID, START_AT, hasAnvil, startChain } from './chain.mjs';
 import { CONTRACTS } from './compiler.mjs';
+import { measureValidators } from './gas-of-validators.mjs';
 
 const FILE = path.join(CONTRACTS, 'snapshots/gas.json');
 const HOUR = 3600;
@@ -27,7 +28,8 @@ export async function measureGas() {
   }
 }
 
-async function measureOn({ contracts, at, wallet, send, provider, deployGas }) {
+async function measureOn(chain) {
+  const { contracts, at, wallet, send, provider, deployGas } = chain;
   const gas = {};
   const record = async (name, sending) => {
     const receipt = await send(sending);
@@ -160,6 +162,14 @@ async function measureOn({ contracts, at, wallet, send, provider, deployGas }) {
     ),
   );
   gas['Rentals.close, each of 50'] = Math.round(Number(closed.gasUsed) / many.length);
+
+  // The witnessed lease is of the offer in ETH: the other is the one that validators suspend.
+  const openWitnessed = async (witness) => {
+    const terms = termsOf({ offerId: ethOffer, offerVersion: 1n, token: ETH, price: 10n ** 15n, witness });
+    await send(as(Rentals, renter).open(terms, 8 * HOUR, { value: 8n * 10n ** 15n }));
+    return terms;
+  };
+  await measureValidators(chain, record, openWitnessed, offerId);
 
   await record('Vault.withdraw', as(Vault, provider1).withdraw(at.PracticeDollar, provider1.address, 100n));
   await record('Vault.withdraw, ETH', as(Vault, renter).withdraw(ETH, renter.address, 10n ** 17n));

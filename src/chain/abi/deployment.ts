@@ -2,6 +2,7 @@
 import { getCreateAddress, id } from 'ethers';
 import { ETH, type Address } from '../../shared/ids.ts';
 import { ACCESS_MANAGER_ABI, ACCESS_MANAGER_BYTECODE } from './AccessManager.ts';
+import { ATTESTATIONS_ABI, ATTESTATIONS_BYTECODE } from './Attestations.ts';
 import { OFFERS_ABI, OFFERS_BYTECODE } from './Offers.ts';
 import { PARAMETERS_ABI, PARAMETERS_BYTECODE } from './Parameters.ts';
 import { PRACTICE_DOLLAR_ABI, PRACTICE_DOLLAR_BYTECODE } from './PracticeDollar.ts';
@@ -23,6 +24,7 @@ export const CONTRACTS = {
   Stakes: { abi: STAKES_ABI, bytecode: STAKES_BYTECODE },
   TimelockController: { abi: TIMELOCK_CONTROLLER_ABI, bytecode: TIMELOCK_CONTROLLER_BYTECODE },
   StakeGovernor: { abi: STAKE_GOVERNOR_ABI, bytecode: STAKE_GOVERNOR_BYTECODE },
+  Attestations: { abi: ATTESTATIONS_ABI, bytecode: ATTESTATIONS_BYTECODE },
 } as const;
 
 export type ContractName = keyof typeof CONTRACTS;
@@ -52,14 +54,15 @@ export const DEPLOYMENT: readonly DeploymentStep[] = [
   { name: 'AccessManager', args: (_at, roles) => [roles.admin] },
   { name: 'Parameters', args: (at, roles) => [at.AccessManager, roles.treasury] },
   { name: 'Vault', args: (at) => [at.Parameters] },
-  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH, ETH] },
+  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH, at.Attestations] },
   { name: 'Rentals', args: (at) => [at.Parameters, at.Vault, at.Offers] },
   { name: 'PracticeDollar', args: (_at, roles) => [roles.admin], practiceOnly: true },
   { name: 'Watt', args: (_at, roles) => [roles.treasury] },
-  { name: 'Stakes', args: (at) => [at.Parameters, at.Vault, at.Watt, ETH, ETH] },
+  { name: 'Stakes', args: (at) => [at.Parameters, at.Vault, at.Watt, ETH, at.Attestations] },
   // The governor proposes and cancels, anybody executes, nobody administers it but itself.
   { name: 'TimelockController', args: (at) => [TIMELOCK_SECONDS, [at.StakeGovernor], [ETH], ETH] },
   { name: 'StakeGovernor', args: (at) => [at.Stakes, at.TimelockController] },
+  { name: 'Attestations', args: (at) => [at.Stakes, at.Offers, at.Rentals] },
 ];
 
 /** Where everything will stand when `deployer` sends the steps one after the other, the first with `firstNonce`. */
@@ -152,12 +155,17 @@ export const CHECKS: readonly WiringCheck[] = [
   points('Vault', 'parameters', 'Parameters'),
   points('Offers', 'parameters', 'Parameters'),
   points('Offers', 'rentals', 'Rentals'),
+  points('Offers', 'attestations', 'Attestations'),
   points('Rentals', 'parameters', 'Parameters'),
   points('Rentals', 'vault', 'Vault'),
   points('Rentals', 'offers', 'Offers'),
   points('Stakes', 'parameters', 'Parameters'),
   points('Stakes', 'vault', 'Vault'),
   points('Stakes', 'watt', 'Watt'),
+  points('Stakes', 'attestations', 'Attestations'),
+  points('Attestations', 'stakes', 'Stakes'),
+  points('Attestations', 'offers', 'Offers'),
+  points('Attestations', 'rentals', 'Rentals'),
   points('StakeGovernor', 'token', 'Stakes'),
   points('StakeGovernor', 'timelock', 'TimelockController'),
   { contract: 'TimelockController', method: 'getMinDelay', answer: () => BigInt(TIMELOCK_SECONDS) },
