@@ -54,12 +54,12 @@ export function NeighbourStart() {
 }
 
 /** The practice neighbour on a screen: somebody to rent from (Market) or to rent to (Share). */
-export function NeighbourCard({ purpose, canRent = false }: { purpose: 'rent-from' | 'rent-to'; canRent?: boolean }) {
+export function NeighbourCard({ purpose, canRent = false }: { purpose: Purpose; canRent?: boolean }) {
   const practice = useNetwork()?.practice ?? false;
   return practice ? <Card purpose={purpose} canRent={canRent} /> : null;
 }
 
-function Card({ purpose, canRent }: { purpose: 'rent-from' | 'rent-to'; canRent: boolean }) {
+function Card({ purpose, canRent }: { purpose: Purpose; canRent: boolean }) {
   const api = useApi();
   const { state, start, stop } = useNeighbour();
   const rent = useMutation(
@@ -67,7 +67,6 @@ function Card({ purpose, canRent }: { purpose: 'rent-from' | 'rent-to'; canRent:
   );
   const now = state.data?.state ?? 'off';
   const on = now === 'on';
-  const detail = state.data?.detail;
   return (
     <section className="neighbour" aria-label="Practice neighbour">
       <IconUsers size={20} stroke={1.75} aria-hidden className="neighbour-icon" />
@@ -78,13 +77,7 @@ function Card({ purpose, canRent }: { purpose: 'rent-from' | 'rent-to'; canRent:
             <StateMark shape={SHAPES[now]} label={WORDS[now]} />
           </span>
         </h3>
-        <p>
-          {detail !== undefined && detail !== ''
-            ? plainText(detail, 240)
-            : purpose === 'rent-from'
-              ? 'A second, real host on this computer that shares its processor, so that there is something to rent.'
-              : 'A second, real host on this computer that can rent your machine for five minutes.'}
-        </p>
+        <p>{sentenceOf(now, purpose, canRent, plainText(state.data?.detail ?? '', 240))}</p>
         <FailureNote error={start.error ?? stop.error ?? rent.error ?? state.error} />
       </div>
       <div className="neighbour-actions">
@@ -93,14 +86,13 @@ function Card({ purpose, canRent }: { purpose: 'rent-from' | 'rent-to'; canRent:
             variant="default"
             loading={rent.isPending}
             disabled={!canRent}
-            title={canRent ? undefined : 'Turn sharing on first'}
             onClick={() => rent.mutate({ seconds: 300 })}
           >
             Let it rent mine
           </Button>
         ) : null}
         {on ? (
-          <Button variant="subtle" color="gray" loading={stop.isPending} onClick={() => stop.mutate(undefined)}>
+          <Button variant="default" loading={stop.isPending} onClick={() => stop.mutate(undefined)}>
             Stop
           </Button>
         ) : (
@@ -115,4 +107,19 @@ function Card({ purpose, canRent }: { purpose: 'rent-from' | 'rent-to'; canRent:
       </div>
     </section>
   );
+}
+
+type Purpose = 'rent-from' | 'rent-to';
+
+function sentenceOf(state: keyof typeof WORDS, purpose: Purpose, canRent: boolean, detail: string): string {
+  if (state === 'starting' || state === 'failed') return detail;
+  if (state === 'off') {
+    return purpose === 'rent-from'
+      ? 'A second, real Commonwatt on this computer that shares its processor, so that there is something to rent.'
+      : 'A second, real Commonwatt on this computer that can rent yours for five minutes, with practice money.';
+  }
+  if (purpose === 'rent-from') return 'It shares its processor: its offer is in the list, marked “practice neighbour”.';
+  return canRent
+    ? 'It can rent this computer for five minutes and pays with practice money.'
+    : 'It can rent this computer once sharing is on and nobody else uses it.';
 }

@@ -20,6 +20,12 @@ window.addEventListener('hashchange', () => usePlace.setState(read(location.hash
 
 export const hrefTo = (screen: ScreenName, id?: string): string => `#/${screen}${id === undefined ? '' : `/${id}`}`;
 
+/** The same place, named exactly: nothing to go back from. */
+export function settleAt(screen: ScreenName, id: string): void {
+  history.replaceState(null, '', hrefTo(screen, id));
+  usePlace.setState({ screen, id });
+}
+
 export function goTo(screen: ScreenName, id?: string): void {
   location.hash = hrefTo(screen, id).slice(1);
 }

@@ -1,40 +1,7 @@
 /** Nothing pretended: the built window in front of a real host, a real chain, real containers. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { expect, test as base } from '@playwright/test';
 import { newPairingUrl } from '../../src/host/cli/connect.ts';
-import { isReady, spawnHost, untilStatus, type SpawnedHost } from '../../src/host/spawned-host.ts';
-import { anvilMissing, engineMissing } from '../support/market.ts';
+import { expect, missing, test } from './real-computer.ts';
 import { complaintsOf } from './window.ts';
-
-const COMMAND = [process.execPath, path.resolve('src/host/cli.ts')];
-const missing = anvilMissing() ?? engineMissing();
-
-interface Computer {
-  host: () => SpawnedHost;
-  /** Starts its host again, on the same port. */
-  startAgain: () => Promise<void>;
-}
-
-const test = base.extend<{ computer: Computer }>({
-  // A host in a process of its own, on a fresh practice network.
-  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the parameter's shape
-  computer: async ({}, use) => {
-    const dataDir = await mkdtemp(path.join(tmpdir(), 'commonwatt-window-'));
-    const start = (port: number) => spawnHost({ command: COMMAND, dataDir, network: 'practice', port });
-    let host = await start(0);
-    await untilStatus(host.client, isReady);
-    await use({
-      host: () => host,
-      startAgain: async () => {
-        host = await start(Number(new URL(host.url).port));
-      },
-    });
-    await host.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  },
-});
 
 test.describe('the real thing', () => {
   test.skip(missing !== null, missing ?? '');

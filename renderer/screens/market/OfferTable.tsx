@@ -1,7 +1,7 @@
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { useTable } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useRef, useState, type CSSProperties, type KeyboardEvent } from 'react';
 import type { Offer } from '../../../src/api/contract.ts';
 import { columns, features, cellClass, gridTracks, LOOKS } from './columns.tsx';
 import type { Sort, SortKey } from './MarketScreen.tsx';
@@ -67,7 +67,7 @@ export function OfferTable({ offers, sort, onSort, onOpen, chosen, stale, onEnd 
   };
 
   return (
-    <div className={stale ? 'table table-stale' : 'table'}>
+    <div className={stale ? 'table table-stale' : 'table'} style={{ '--rows': rows.length } as CSSProperties}>
       <div
         ref={scroller}
         className="table-scroll"

@@ -1,10 +1,10 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { IconTerminal2 } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { Rental } from '../../../src/api/contract.ts';
 import { Blank, LoadingRows } from '../../parts/Blank.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
-import { goTo, usePlace } from '../../state/screen.ts';
+import { goTo, settleAt, usePlace } from '../../state/screen.ts';
 import { useRentals } from '../../state/status.ts';
 import { RentalDetail } from './RentalDetail.tsx';
 import { RentalList } from './RentalList.tsx';
@@ -14,10 +14,17 @@ type Show = 'open' | 'ended';
 export function RentalsScreen() {
   const query = useRentals();
   const chosen = usePlace((place) => place.id);
-  const [show, setShow] = useState<Show>('open');
+  const [wanted, setWanted] = useState<Show>('open');
   const rentals = (query.data ?? []).toSorted((a, b) => b.openedAt - a.openedAt);
-  const current = rentals.find((rental) => rental.rentalId === chosen) ?? first(rentals, show);
-  const shown = rentals.filter((rental) => (rental.phase === 'closed') === (show === 'ended') || rental === current);
+  const named = rentals.find((rental) => rental.rentalId === chosen);
+  const show = named ? kindOf(named) : wanted;
+  const current = named ?? first(rentals, show);
+  const shown = rentals.filter((rental) => kindOf(rental) === show);
+  // What is looked at stays in sight when it ends: its settlement is what one wants to see then.
+  const unnamed = named ? undefined : current?.rentalId;
+  useEffect(() => {
+    if (unnamed !== undefined) settleAt('rentals', unnamed);
+  }, [unnamed]);
 
   if (query.isPending) return <LoadingRows lines={6} label="Loading rentals" />;
   if (rentals.length === 0) {
@@ -43,9 +50,12 @@ export function RentalsScreen() {
           aria-label="Which rentals"
           fullWidth
           value={show}
-          onChange={(value) => setShow(value)}
+          onChange={(value) => {
+            setWanted(value);
+            goTo('rentals', first(rentals, value)?.rentalId);
+          }}
           data={[
-            { value: 'open', label: `Open (${rentals.filter((rental) => rental.phase !== 'closed').length})` },
+            { value: 'open', label: `Open (${rentals.filter((rental) => kindOf(rental) === 'open').length})` },
             { value: 'ended', label: 'Ended' },
           ]}
         />
@@ -69,7 +79,9 @@ export function RentalsScreen() {
   );
 }
 
+const kindOf = (rental: Rental): Show => (rental.phase === 'closed' ? 'ended' : 'open');
+
 function first(rentals: Rental[], show: Show) {
-  const fitting = rentals.filter((rental) => (rental.phase === 'closed') === (show === 'ended'));
+  const fitting = rentals.filter((rental) => kindOf(rental) === show);
   return fitting.find((rental) => rental.role === 'renter') ?? fitting[0];
 }

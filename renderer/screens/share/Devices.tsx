@@ -57,6 +57,8 @@ const NONE = { times: [], load: [], temperature: [], power: [], memory: [], powe
 
 function DeviceRow({ device, readings = NONE }: { device: Device; readings: Readings[string] | undefined }) {
   const memory = device.memoryBytes;
+  // Many processors tell neither; a card that is silent is worth seeing.
+  const quiet = (values: (number | null)[]) => device.kind === 'cpu' && values.every((value) => value === null);
   const throttled = readings.throttle.length > 0;
   return (
     <article className="device" aria-label={plainText(device.model)}>
@@ -78,8 +80,18 @@ function DeviceRow({ device, readings = NONE }: { device: Device; readings: Read
       </header>
       <div className="graphs">
         <Graph label="Load" unit="%" times={readings.times} values={readings.load} top={100} />
-        <Graph label="Temperature" unit="°C" times={readings.times} values={readings.temperature} top={100} />
-        <Graph label="Power" unit="W" times={readings.times} values={readings.power} top={readings.powerLimit ?? 150} />
+        {quiet(readings.temperature) ? null : (
+          <Graph label="Temperature" unit="°C" times={readings.times} values={readings.temperature} top={100} />
+        )}
+        {quiet(readings.power) ? null : (
+          <Graph
+            label="Power"
+            unit="W"
+            times={readings.times}
+            values={readings.power}
+            top={readings.powerLimit ?? 150}
+          />
+        )}
         <Graph
           label="Memory"
           unit="GiB"

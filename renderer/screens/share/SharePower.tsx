@@ -124,11 +124,15 @@ function titleOf(share: ShareStatus, moving: boolean): string {
 
 function sentenceOf(share: ShareStatus, draft: OfferDraft, devices: Device[]): string {
   if (share.state !== 'off') {
-    if (share.detail !== '') return plainText(share.detail, 300);
     const { offer } = share;
-    return offer === null
-      ? ''
-      : `Anybody can rent ${isProcessor(offer) ? 'the processor ' : ''}${plainText(offer.gpuModel)} for ${moneyText(offer.price, offer.token)} per ${unitName(offer.unit)}.`;
+    if (share.state !== 'on' || share.snoozedUntil !== null || offer?.status !== 'active') {
+      return plainText(share.detail, 300);
+    }
+    const machine = `${isProcessor(offer) ? 'the processor ' : ''}${plainText(offer.gpuModel)}`;
+    const price = `${moneyText(offer.price, offer.token)} per ${unitName(offer.unit)}`;
+    return offer.free === 0
+      ? `Somebody uses ${machine} and pays ${price}. The next one can rent it when they leave.`
+      : `Anybody can rent ${machine} for ${price}.`;
   }
   const { fields, token } = draft;
   const chosen = devices.find((device) => fields?.deviceIds.includes(device.id));

@@ -36,7 +36,7 @@ export function ShareScreen() {
         </div>
         <div className="share-side">
           <Tenants share={share.data} />
-          <NeighbourCard purpose="rent-to" canRent={state === 'on'} />
+          <NeighbourCard purpose="rent-to" canRent={state === 'on' && offer !== null && offer.free > 0} />
           <Checks />
         </div>
       </div>
