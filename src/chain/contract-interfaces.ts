@@ -2,6 +2,9 @@ import { AbiCoder, Interface } from 'ethers';
 import { OFFERS_ABI } from './abi/Offers.ts';
 import { PARAMETERS_ABI } from './abi/Parameters.ts';
 import { RENTALS_ABI } from './abi/Rentals.ts';
+import { STAKE_GOVERNOR_ABI } from './abi/StakeGovernor.ts';
+import { STAKES_ABI } from './abi/Stakes.ts';
+import { TIMELOCK_CONTROLLER_ABI } from './abi/TimelockController.ts';
 import { VAULT_ABI } from './abi/Vault.ts';
 
 // Parsed once: parsing an ABI costs milliseconds.
@@ -9,6 +12,9 @@ export const vaultInterface = new Interface(VAULT_ABI);
 export const offersInterface = new Interface(OFFERS_ABI);
 export const rentalsInterface = new Interface(RENTALS_ABI);
 export const parametersInterface = new Interface(PARAMETERS_ABI);
+export const stakesInterface = new Interface(STAKES_ABI);
+export const governorInterface = new Interface(STAKE_GOVERNOR_ABI);
+export const timelockInterface = new Interface(TIMELOCK_CONTROLLER_ABI);
 export const erc20Interface = new Interface([
   'function approve(address spender, uint256 amount) returns (bool)',
   'function transfer(address to, uint256 amount) returns (bool)',

@@ -7,9 +7,12 @@ import { formatAmount } from '../shared/money.ts';
 import { formatSeconds } from '../shared/time.ts';
 import {
   erc20Interface,
+  governorInterface,
   offersInterface,
   parametersInterface,
   rentalsInterface,
+  stakesInterface,
+  timelockInterface,
   vaultInterface,
 } from './contract-interfaces.ts';
 import type { NetworkProfile } from './profile.ts';
@@ -142,11 +145,43 @@ const REASONS: Readonly<Record<string, Reason>> = {
   },
   ClosingOver: { code: 'conflict', words: () => 'The 24 hours to show a voucher are over.' },
   NotExpired: { code: 'conflict', words: (args) => `The rental can be expired from ${date(args['expiresAt'])}.` },
+  // Stakes
+  InsufficientFreeStake: {
+    code: 'insufficient-funds',
+    words: (args) =>
+      `${formatAmount(BigInt(String(args['free'])), 18)} WATT of the stake are not at risk in open deals; ${formatAmount(BigInt(String(args['needed'])), 18)} are needed.`,
+    next: 'Wait until deals are over, or ask for less.',
+  },
+  NothingUnbonding: {
+    code: 'conflict',
+    words: () => 'No stake is on its way out.',
+    next: 'Unbond first, then wait.',
+  },
+  StillUnbonding: {
+    code: 'conflict',
+    words: (args) => `The stake can be released from ${date(args['releaseAt'])}.`,
+    next: 'Release it after that.',
+  },
+  GovernorInsufficientProposerVotes: {
+    code: 'not-allowed',
+    words: (args) => `Proposing takes ${formatAmount(BigInt(String(args['threshold'])), 18)} WATT of stake.`,
+    next: 'Stake more, or ask somebody who has it.',
+  },
   ValueForToken: { code: 'bad-input', words: () => 'This rental is paid in a token, so no ETH can be sent along.' },
 };
 
 const builtIn = new Interface(['error Error(string reason)', 'error Panic(uint256 code)']);
-const INTERFACES = [rentalsInterface, vaultInterface, offersInterface, parametersInterface, erc20Interface, builtIn];
+const INTERFACES = [
+  rentalsInterface,
+  vaultInterface,
+  offersInterface,
+  parametersInterface,
+  stakesInterface,
+  governorInterface,
+  timelockInterface,
+  erc20Interface,
+  builtIn,
+];
 
 /** The names in the table, for a test that holds it against the contracts. */
 export const EXPLAINED_ERRORS: readonly string[] = Object.keys(REASONS);
