@@ -147,7 +147,6 @@ const home = path.join(ROOT, 'node_modules/.cache', `mutants-${process.pid}`);
 const copy = path.join(home, 'contracts');
 rmSync(home, { recursive: true, force: true });
 mkdirSync(path.join(copy, 'test'), { recursive: true });
-cpSync(path.join(CONTRACTS, 'src'), path.join(copy, 'src'), { recursive: true });
 cpSync(path.join(CONTRACTS, 'tools'), path.join(copy, 'tools'), { recursive: true });
 cpSync(path.join(CONTRACTS, 'test/vectors'), path.join(copy, 'test/vectors'), { recursive: true });
 const config = readFileSync(path.join(CONTRACTS, 'foundry.toml'), 'utf8');
@@ -159,17 +158,18 @@ symlinkSync(path.join(ROOT, 'node_modules'), path.join(home, 'node_modules'));
 symlinkSync(path.join(ROOT, 'src'), path.join(home, 'src'));
 writeFileSync(path.join(home, 'package.json'), '{"type":"module"}\n');
 
-/** A test file and what it imports from its own folder. */
-function takeTest(file) {
-  const to = path.join(copy, 'test', file);
+/** A file and what it imports from this folder: sources of which nothing here depends may be half written. */
+function take(file) {
+  const to = path.join(copy, file);
   if (existsSync(to)) return;
-  cpSync(path.join(CONTRACTS, 'test', file), to);
-  for (const [, other] of readFileSync(to, 'utf8').matchAll(/from "\.\/(\w+\.sol)"/g)) takeTest(other);
+  cpSync(path.join(CONTRACTS, file), to);
+  for (const [, other] of readFileSync(to, 'utf8').matchAll(/from "(\.[^"]+)"/g))
+    take(path.join(path.dirname(file), other));
 }
 const deals = names.some((name) => DEALS.includes(name));
 for (const file of readdirSync(path.join(CONTRACTS, 'test'))) {
   const about = names.some((name) => file.startsWith(name) && file.endsWith('.t.sol'));
-  if (about || (deals && /^(Invariants|Replay|Rentals)\.t\.sol$/.test(file))) takeTest(file);
+  if (about || (deals && /^(Invariants|Replay|Rentals)\.t\.sol$/.test(file))) take(`test/${file}`);
 }
 
 async function run(command, args) {
