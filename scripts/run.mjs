@@ -261,7 +261,8 @@ const tasks = {
     if (!name || !known.includes(name)) fail(`Which benchmark? One of: ${known.join(', ')}.`);
     return run(node, [`bench/${name}.bench.ts`, ...args]);
   },
-  contracts: () => run(node, ['contracts/tools/build.mjs', ...rest]),
+  contracts: () =>
+    run(node, [rest.includes('--report') ? 'contracts/tools/report.mjs' : 'contracts/tools/build.mjs', ...rest]),
   exec: () => (tools[rest[0]] ? tool(rest[0], rest.slice(1)) : run(node, rest)),
 };
 process.exit(await (tasks[task] ?? (() => fail(`Unknown task ${task}. One of: ${Object.keys(tasks).join(', ')}.`)))());
