@@ -141,9 +141,9 @@ export async function readProposal(rpc: Rpc, contracts: NetworkContracts, id: By
   return {
     state: PROPOSAL_STATES[Number(state?.[0])] ?? 'pending',
     votes: {
-      against: BigInt(votes?.['againstVotes'] as bigint),
-      for: BigInt(votes?.['forVotes'] as bigint),
-      abstain: BigInt(votes?.['abstainVotes'] as bigint),
+      against: votes?.['againstVotes'] as bigint,
+      for: votes?.['forVotes'] as bigint,
+      abstain: votes?.['abstainVotes'] as bigint,
     },
     snapshotAt: Number(snapshot?.[0]),
     endsAt: Number(deadline?.[0]),
@@ -159,13 +159,13 @@ export async function readStake(
 ): Promise<StakeStatus> {
   const { stakes } = stakingOf(contracts);
   const from = (method: string) => ask(rpc, stakes, stakesInterface, method, [roleNumber(role), account]);
-  const [kept, atRisk, active] = await Promise.all(['get', 'atRiskOf', 'isActive'].map(from));
-  const { staked, unbonding, releaseAt } = kept?.[0] as { staked: bigint; unbonding: bigint; releaseAt: bigint };
+  const [kept, atRisk, active] = await Promise.all([from('get'), from('atRiskOf'), from('isActive')]);
+  const { staked, unbonding, releaseAt } = kept[0] as { staked: bigint; unbonding: bigint; releaseAt: bigint };
   return {
     staked,
     unbonding,
-    atRisk: BigInt(atRisk?.[0] as bigint),
+    atRisk: atRisk[0] as bigint,
     releaseAt: Number(releaseAt),
-    active: active?.[0] === true,
+    active: active[0] === true,
   };
 }
