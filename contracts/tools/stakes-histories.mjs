@@ -106,7 +106,9 @@ function makeHistory(random) {
   const chance = (share) => random() < share;
   const some = (...edges) => {
     const edge = pick(...edges);
-    const amount = chance(0.5) ? edge : pick(edge + 1n, edge - 1n, edge / BigInt(int(2, 5)), BigInt(int(0, 2000)) * WATT);
+    const amount = chance(0.5)
+      ? edge
+      : pick(edge + 1n, edge - 1n, edge / BigInt(int(2, 5)), BigInt(int(0, 2000)) * WATT);
     return amount < 0n ? 0n : amount;
   };
   const stakesCall = (method, args) => ({ target: TARGET, call: interfaces.Stakes.encodeFunctionData(method, args) });
@@ -126,11 +128,21 @@ function makeHistory(random) {
     switch (name) {
       case 'stake': {
         const amount = chance(0.02) ? 2n ** 96n - 1n : some(balance, balance / 4n, 100n * WATT, 1000n * WATT);
-        return { name, caller: who, ...stakesCall(name, [role, amount]), run: () => model.stake(world, who, role, amount) };
+        return {
+          name,
+          caller: who,
+          ...stakesCall(name, [role, amount]),
+          run: () => model.stake(world, who, role, amount),
+        };
       }
       case 'unbond': {
         const amount = some(free, staked);
-        return { name, caller: who, ...stakesCall(name, [role, amount]), run: () => model.unbond(world, who, role, amount) };
+        return {
+          name,
+          caller: who,
+          ...stakesCall(name, [role, amount]),
+          run: () => model.unbond(world, who, role, amount),
+        };
       }
       case 'release': {
         const leaving = EVERY.filter(([r, staker]) => model.stakeOf(world, r, staker).unbonding > 0n);
@@ -144,7 +156,9 @@ function makeHistory(random) {
         return { name, caller: module, ...stakesCall(name, [role, who, amount]), run };
       }
       case 'slash': {
-        const slashBps = chance(0.9) ? pick(0, 1000, 1000, int(0, 2500), chance(0.3) ? 10_000 : 1) : int(10_000, 10_002);
+        const slashBps = chance(0.9)
+          ? pick(0, 1000, 1000, int(0, 2500), chance(0.3) ? 10_000 : 1)
+          : int(10_000, 10_002);
         const finder = chance(0.7) ? FINDER : pick(ETH, ...STAKERS);
         const run = () => model.slash(world, module, role, who, slashBps, finder);
         return { name, caller: module, ...stakesCall(name, [role, who, slashBps, finder]), run };
@@ -225,4 +239,5 @@ export function makeFile(seed, count) {
 
 export const nameOf = ({ name }) => name;
 
-export const inWords = ({ time, name, caller, call, said }) => `${time} ${name} by ${caller}: ${call} -> ${said ?? 'ok'}`;
+export const inWords = ({ time, name, caller, call, said }) =>
+  `${time} ${name} by ${caller}: ${call} -> ${said ?? 'ok'}`;

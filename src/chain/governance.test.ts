@@ -164,7 +164,8 @@ describe('governance', () => {
     const old = termsAt(2, 250);
     await open(old);
 
-    // Propose.
+    // Propose, with stake that was there a second before.
+    await wait(1);
     const proposal = { actions: [governance.setFee(500)], description: 'Raise the fee to 5 %' };
     const proposalId = proposalIdOf(proposal);
     expect(await refusal(send(admin, governance.propose(proposal)))).toContain('Proposing takes 100 WATT of stake.');
