@@ -15,7 +15,7 @@ import { silentLog } from '../src/shared/log.ts';
 import type { RentalTerms } from '../src/shared/rental.ts';
 import { systemClock } from '../src/shared/time.ts';
 import { finalPayload, specHash } from '../src/shared/typed-data.ts';
-import type { DealRole } from '../src/store/ledger.ts';
+import type { Deal, DealRole } from '../src/store/ledger.ts';
 import { openLedger } from '../src/store/open-ledger.ts';
 import { openPracticeWallet } from '../src/wallet/practice-wallet.ts';
 import { report, say } from './harness.ts';
@@ -66,12 +66,30 @@ async function party(name: DealRole) {
     if (settled === PAIRS) done.resolve();
   });
   await chain.watch([signer.address]);
+  // Group commit: what is booked in one turn of the event loop shares one transaction, and one wait for the disk.
+  let group: Omit<Deal, 'updatedAt'>[] = [];
+  let written: Promise<void> | null = null;
+  const book = (deal: Omit<Deal, 'updatedAt'>): Promise<void> => {
+    group.push(deal);
+    written ??= new Promise((resolve) => {
+      setImmediate(() => {
+        const rows = group;
+        group = [];
+        written = null;
+        ledger.transaction(() => {
+          for (const row of rows) ledger.deals.put(row);
+        });
+        resolve();
+      });
+    });
+    return written;
+  };
   const close = async () => {
     await chain.close();
     ledger.close();
     await wallet.close();
   };
-  return { wallet, ledger, chain, account: signer.address, done: done.promise, settled: () => settled, close };
+  return { wallet, chain, book, account: signer.address, done: done.promise, settled: () => settled, close };
 }
 
 const provider = await party('provider');
@@ -123,31 +141,26 @@ async function pair(index: number): Promise<void> {
     salt: keccak256(toUtf8Bytes(`lease ${index}`)) as Bytes32,
   };
   const leaseId = calls.leaseId(terms);
-  for (const [side, role] of [
-    [renter, 'renter'],
-    [provider, 'provider'],
-  ] as const) {
-    side.ledger.deals.put({
-      leaseId,
-      role,
-      offerId,
-      terms,
-      spec: null,
-      phase: 'opening',
-      detail: '',
-      capSeconds: CAP_SECONDS,
-      servedSeconds: 0,
-      signedSeconds: 0,
-      voucherSignature: null,
-      final: null,
-      paidSeconds: 0,
-      openedAt: null,
-      closedAt: null,
-      closeReason: null,
-      settlement: null,
-      createdAt: clock.now(),
-    });
-  }
+  const row = {
+    leaseId,
+    offerId,
+    terms,
+    spec: null,
+    phase: 'opening',
+    detail: '',
+    capSeconds: CAP_SECONDS,
+    servedSeconds: 0,
+    signedSeconds: 0,
+    voucherSignature: null,
+    final: null,
+    paidSeconds: 0,
+    openedAt: null,
+    closedAt: null,
+    closeReason: null,
+    settlement: null,
+    createdAt: clock.now(),
+  } as const;
+  await Promise.all([renter.book({ ...row, role: 'renter' }), provider.book({ ...row, role: 'provider' })]);
   await renter.chain.send({ ...calls.openLease(terms, CAP_SECONDS), ...GAS }, { commandId: `open:${leaseId}` });
   const deadline = clock.now() + 600;
   const payload = finalPayload(at, leaseId, 0, deadline);
