@@ -91,6 +91,7 @@ describe.skipIf(missing !== null)(`the ways of a lease${missing === null ? '' : 
     await world.provider.until(leaseId, 'provider', ({ phase }) => phase === 'running');
     expect(world.engine.containers.get(leaseId)?.status).toBe('running');
     await world.killRenter();
+    world.clock.go();
     const over = await world.provider.until(leaseId, 'provider', ({ phase }) => phase === 'closed');
     await world.startRenter();
     expect(over.closeReason).toBe('The renter stopped paying.');
@@ -244,6 +245,7 @@ describe.skipIf(missing !== null)(`the ways of a lease${missing === null ? '' : 
     const leaseId = await world.run(120);
     world.provider.locked = true;
     await world.killRenter();
+    world.clock.go();
     await world.jump(2 * DAY);
     await world.startRenter();
     const ended = await world.closed(leaseId);

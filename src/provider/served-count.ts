@@ -75,6 +75,7 @@ export class ServedCount {
   #unseenNowMs(): number {
     if (this.#lastHeardMs === null || this.#served.sinceMs === null) return 0;
     const gap = this.#clock.monotonicMs() - Math.max(this.#lastHeardMs, this.#served.sinceMs);
-    return gap > this.#rules.healthSeconds * 3000 ? gap : 0;
+    // Half an interval late is a check that was missed.
+    return gap > this.#rules.healthSeconds * 1500 ? gap : 0;
   }
 }

@@ -105,7 +105,7 @@ export class Line {
         this.#log.info({ leaseId: this.#leaseId, code: error.code, message: error.message }, 'no line to the provider');
         this.#onDown(error.message);
       }
-      await delay(200 + backoffMs(attempt, Math.random, 300, 10_000), signal);
+      await delay(200 + backoffMs(attempt, Math.random, 300, 3000), signal);
     }
   }
 }

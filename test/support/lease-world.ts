@@ -42,8 +42,22 @@ class WorldClock implements Clock {
   readonly #epoch = Math.floor(Date.now() / 1000);
   #jumpedMs = 0;
 
-  readonly monotonicMs = (): number => (performance.now() - this.#startMs) * SPEED + this.#jumpedMs;
+  #stoppedMs: number | null = null;
+
+  readonly monotonicMs = (): number => this.#stoppedMs ?? (performance.now() - this.#startMs) * SPEED + this.#jumpedMs;
   readonly now = (): number => this.#epoch + Math.floor(this.monotonicMs() / 1000);
+
+  /** Starting a host again takes real time, which would be minutes in here. */
+  stop(): void {
+    this.#stoppedMs ??= this.monotonicMs();
+  }
+
+  go(): void {
+    if (this.#stoppedMs === null) return;
+    const before = this.#stoppedMs;
+    this.#stoppedMs = null;
+    this.#jumpedMs += before - this.monotonicMs();
+  }
 
   jump(seconds: number): void {
     this.#jumpedMs += seconds * 1000;
@@ -261,6 +275,7 @@ export class LeaseWorld {
     });
     await provider.chain.watch([provider.account]);
     await this.sharing.recover();
+    this.clock.go();
   }
 
   async startRenter(): Promise<void> {
@@ -280,10 +295,12 @@ export class LeaseWorld {
       else throw new Error('killed');
     });
     await renter.chain.watch([renter.account]);
+    this.clock.go();
   }
 
   /** As kill -9 leaves it: nothing more is written, nobody is told. */
   async killProvider(): Promise<void> {
+    this.clock.stop();
     this.provider.writesLeft = 0;
     this.provider.gone = true;
     this.cut('The provider was killed.');
@@ -293,6 +310,7 @@ export class LeaseWorld {
   }
 
   async killRenter(): Promise<void> {
+    this.clock.stop();
     this.renter.writesLeft = 0;
     this.renter.gone = true;
     this.cut('The renter was killed.');
