@@ -176,7 +176,44 @@ async function measureOn(chain) {
   await record('Offers.delist', as(Offers, provider1).delist(offerId));
   await record('Parameters.setFee', as(Parameters, admin).setFee(300));
   await record('Parameters.pauseNewDeals', as(Parameters, admin).pauseNewDeals());
+  await measureStakes({ contracts, at, wallet, send, record, later });
   return gas;
+}
+
+/** Stakes, and a decision from the proposal to its execution. */
+async function measureStakes({ contracts, at, wallet, send, record, later }) {
+  const [admin, treasury, staker] = await Promise.all(['admin', 'treasury', 'staker'].map((name) => wallet(name)));
+  const { AccessManager, Parameters, StakeGovernor, Stakes, Vault, Watt } = contracts;
+  // Enough for a quorum beside everybody else who has staked here.
+  const amount = 10_000_000n * 10n ** 18n;
+  const [asProvider, asValidator] = [0, 1];
+  const mine = Stakes.connect(staker);
+  await send(Watt.connect(treasury).transfer(staker.address, 4n * amount));
+  await send(Watt.connect(staker).approve(at.Vault, 4n * amount));
+  await send(Vault.connect(staker).deposit(at.Watt, staker.address, 4n * amount));
+  await send(Vault.connect(staker).authorize(at.Stakes, true));
+  await send(mine.stake(asProvider, amount));
+  await record('Stakes.stake, again', mine.stake(asProvider, amount));
+  await send(mine.stake(asValidator, amount));
+  await send(mine.unbond(asProvider, amount));
+  await later(7 * 86_400);
+  await record('Stakes.release', mine.release(asProvider));
+  await record('Stakes.delegate', mine.delegate(admin.address));
+  await send(mine.delegate(staker.address));
+
+  await send(AccessManager.grantRole(0, at.TimelockController, 0));
+  await later(1);
+  const governor = StakeGovernor.connect(staker);
+  const words = 'Lower the fee to 2 %';
+  const proposal = [[at.Parameters], [0], [Parameters.interface.encodeFunctionData('setFee', [200])]];
+  await record('StakeGovernor.propose', governor.propose(...proposal, words));
+  const proposalId = await governor.hashProposal(...proposal, id(words));
+  await later(86_401);
+  await record('StakeGovernor.castVote', governor.castVote(proposalId, 1));
+  await later(5 * 86_400 + 1);
+  await record('StakeGovernor.queue', governor.queue(...proposal, id(words)));
+  await later(2 * 86_400);
+  await record('StakeGovernor.execute', governor.execute(...proposal, id(words)));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
