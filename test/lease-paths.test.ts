@@ -317,7 +317,8 @@ describe.skipIf(missing !== null)(`the ways of a lease${missing === null ? '' : 
     const signature = await world.renter.keys.signVoucher(leaseId, secs);
     await world.deals.get(leaseId)?.voucher(secs, signature);
     await world.provider.until(leaseId, 'provider', ({ paidSeconds }) => paidSeconds >= 6 * 3600);
-    expect(chain.lease(leaseId)?.paid).toBeGreaterThanOrEqual(RATE * 6n * 3600n);
+    // The renter's own index hears of it a moment later.
+    await expect.poll(() => chain.lease(leaseId)?.paid, { interval: 20 }).toBeGreaterThanOrEqual(RATE * 6n * 3600n);
     await world.deals.get(leaseId)?.end('Enough.');
     const { seconds } = await settled(await world.closed(leaseId));
     expect(seconds).toBeGreaterThanOrEqual(6 * 3600);

@@ -409,6 +409,8 @@ export class ServedDeal {
     const now = this.#nowMs();
     const { rules } = this.#room;
     const { capSeconds, signedSeconds, paidSeconds } = this.#deal;
+    // A computer that slept saw nothing in between.
+    if (now - this.#lastHealthyMs > rules.graceSeconds * 1000) this.#count.pause(this.#lastHealthyMs);
     const verdict = providerVerdict(this.#tariff(), rules, {
       // Nothing is served past the grace; to go on, what this side insists on must be covered.
       served: this.#heldSinceMs === null ? this.#count.seconds : this.#count.owedSeconds,
@@ -451,9 +453,6 @@ export class ServedDeal {
   async #check(container: DealContainer): Promise<void> {
     this.#lastCheckMs = this.#nowMs();
     if (await container.healthy(this.#life.signal).catch(() => false)) {
-      // A computer that slept saw nothing in between.
-      const slept = this.#nowMs() - this.#lastHealthyMs > this.#room.rules.graceSeconds * 1000;
-      if (slept) this.#count.pause(this.#lastHealthyMs);
       this.#lastHealthyMs = this.#nowMs();
       this.#count.resume();
       this.#set({ servedSeconds: this.servedSeconds });
