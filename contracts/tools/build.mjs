@@ -9,7 +9,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CONTRACTS, ROOT, SETTINGS, compile, solcVersion } from './compiler.mjs';
 
-/** What is deployed. AccessManager and TimelockController are OpenZeppelin's, unmodified. */
+/**
+ * What is deployed, and with which optimizer runs where the house's would make it too large. AccessManager and
+ * TimelockController are OpenZeppelin's, unmodified.
+ */
 const PRODUCTS = [
   ['AccessManager', '@openzeppelin/contracts/access/manager/AccessManager.sol'],
   ['Parameters', 'src/Parameters.sol'],
@@ -20,6 +23,9 @@ const PRODUCTS = [
   ['Watt', 'src/Watt.sol'],
   ['Stakes', 'src/Stakes.sol'],
   ['Attestations', 'src/Attestations.sol'],
+  ['Juries', 'src/Juries.sol'],
+  ['Record', 'src/Record.sol'],
+  ['Jobs', 'src/Jobs.sol', { runs: 200 }],
   ['TimelockController', '@openzeppelin/contracts/governance/TimelockController.sol'],
   ['StakeGovernor', 'src/StakeGovernor.sol'],
   ['Deployer', 'src/Deployer.sol'],
@@ -31,17 +37,27 @@ const MAX_DEPLOYED_BYTES = 24_576;
 const source = (file) =>
   readFileSync(file.startsWith('@') ? path.join(ROOT, 'node_modules', file) : path.join(CONTRACTS, file), 'utf8');
 
-const output = compile({
-  language: 'Solidity',
-  sources: Object.fromEntries(PRODUCTS.map(([, file]) => [file, { content: source(file) }])),
-  settings: {
-    ...SETTINGS,
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
-  },
-});
-const problems = (output.errors ?? []).filter(
-  (problem) => problem.severity === 'error' || !(problem.sourceLocation?.file ?? '').startsWith('@'),
-);
+const houseRuns = SETTINGS.optimizer.runs;
+const outputs = new Map();
+for (const runs of new Set(PRODUCTS.map(([, , own]) => own?.runs ?? houseRuns))) {
+  const files = PRODUCTS.filter(([, , own]) => (own?.runs ?? houseRuns) === runs).map(([, file]) => file);
+  const selected = ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'];
+  outputs.set(
+    runs,
+    compile({
+      language: 'Solidity',
+      sources: Object.fromEntries(files.map((file) => [file, { content: source(file) }])),
+      settings: {
+        ...SETTINGS,
+        optimizer: { ...SETTINGS.optimizer, runs },
+        outputSelection: Object.fromEntries(files.map((file) => [file, { '*': selected }])),
+      },
+    }),
+  );
+}
+const problems = [...outputs.values()]
+  .flatMap(({ errors }) => errors ?? [])
+  .filter((problem) => problem.severity === 'error' || !(problem.sourceLocation?.file ?? '').startsWith('@'));
 if (problems.length > 0) {
   console.error(problems.map((problem) => problem.formattedMessage).join('\n'));
   process.exit(1);
@@ -50,8 +66,8 @@ if (problems.length > 0) {
 const constantName = (name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
 const files = new Map();
 const sizes = {};
-for (const [name, file] of PRODUCTS) {
-  const { abi, evm } = output.contracts[file][name];
+for (const [name, file, own] of PRODUCTS) {
+  const { abi, evm } = outputs.get(own?.runs ?? houseRuns).contracts[file][name];
   const bytes = evm.deployedBytecode.object.length / 2;
   if (bytes > MAX_DEPLOYED_BYTES) {
     console.error(`${name} is ${bytes} bytes, ${MAX_DEPLOYED_BYTES} can be deployed.`);

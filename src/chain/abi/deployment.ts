@@ -3,9 +3,12 @@ import { getCreateAddress, id } from 'ethers';
 import { ETH, type Address } from '../../shared/ids.ts';
 import { ACCESS_MANAGER_ABI, ACCESS_MANAGER_BYTECODE } from './AccessManager.ts';
 import { ATTESTATIONS_ABI, ATTESTATIONS_BYTECODE } from './Attestations.ts';
+import { JOBS_ABI, JOBS_BYTECODE } from './Jobs.ts';
+import { JURIES_ABI, JURIES_BYTECODE } from './Juries.ts';
 import { OFFERS_ABI, OFFERS_BYTECODE } from './Offers.ts';
 import { PARAMETERS_ABI, PARAMETERS_BYTECODE } from './Parameters.ts';
 import { PRACTICE_DOLLAR_ABI, PRACTICE_DOLLAR_BYTECODE } from './PracticeDollar.ts';
+import { RECORD_ABI, RECORD_BYTECODE } from './Record.ts';
 import { RENTALS_ABI, RENTALS_BYTECODE } from './Rentals.ts';
 import { STAKES_ABI, STAKES_BYTECODE } from './Stakes.ts';
 import { STAKE_GOVERNOR_ABI, STAKE_GOVERNOR_BYTECODE } from './StakeGovernor.ts';
@@ -25,6 +28,9 @@ export const CONTRACTS = {
   TimelockController: { abi: TIMELOCK_CONTROLLER_ABI, bytecode: TIMELOCK_CONTROLLER_BYTECODE },
   StakeGovernor: { abi: STAKE_GOVERNOR_ABI, bytecode: STAKE_GOVERNOR_BYTECODE },
   Attestations: { abi: ATTESTATIONS_ABI, bytecode: ATTESTATIONS_BYTECODE },
+  Juries: { abi: JURIES_ABI, bytecode: JURIES_BYTECODE },
+  Record: { abi: RECORD_ABI, bytecode: RECORD_BYTECODE },
+  Jobs: { abi: JOBS_ABI, bytecode: JOBS_BYTECODE },
 } as const;
 
 export type ContractName = keyof typeof CONTRACTS;
@@ -54,15 +60,18 @@ export const DEPLOYMENT: readonly DeploymentStep[] = [
   { name: 'AccessManager', args: (_at, roles) => [roles.admin] },
   { name: 'Parameters', args: (at, roles) => [at.AccessManager, roles.treasury] },
   { name: 'Vault', args: (at) => [at.Parameters] },
-  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, ETH, at.Attestations] },
+  { name: 'Offers', args: (at) => [at.Parameters, at.Rentals, at.Jobs, at.Attestations] },
   { name: 'Rentals', args: (at) => [at.Parameters, at.Vault, at.Offers] },
   { name: 'PracticeDollar', args: (_at, roles) => [roles.admin], practiceOnly: true },
   { name: 'Watt', args: (_at, roles) => [roles.treasury] },
-  { name: 'Stakes', args: (at) => [at.Parameters, at.Vault, at.Watt, ETH, at.Attestations] },
+  { name: 'Stakes', args: (at) => [at.Parameters, at.Vault, at.Watt, at.Jobs, at.Attestations] },
   // The governor proposes and cancels, anybody executes, nobody administers it but itself.
   { name: 'TimelockController', args: (at) => [TIMELOCK_SECONDS, [at.StakeGovernor], [ETH], ETH] },
   { name: 'StakeGovernor', args: (at) => [at.Stakes, at.TimelockController] },
   { name: 'Attestations', args: (at) => [at.Stakes, at.Offers, at.Rentals] },
+  { name: 'Juries', args: (at) => [at.Stakes, at.Attestations, at.Jobs] },
+  { name: 'Record', args: (at) => [at.Parameters, at.Rentals, at.Jobs, at.Stakes] },
+  { name: 'Jobs', args: (at) => [at.Parameters, at.Vault, at.Offers, at.Stakes, at.Juries, at.Record] },
 ];
 
 /** Where everything will stand when `deployer` sends the steps one after the other, the first with `firstNonce`. */
@@ -155,17 +164,32 @@ export const CHECKS: readonly WiringCheck[] = [
   points('Vault', 'parameters', 'Parameters'),
   points('Offers', 'parameters', 'Parameters'),
   points('Offers', 'rentals', 'Rentals'),
-  points('Offers', 'attestations', 'Attestations'),
   points('Rentals', 'parameters', 'Parameters'),
   points('Rentals', 'vault', 'Vault'),
   points('Rentals', 'offers', 'Offers'),
   points('Stakes', 'parameters', 'Parameters'),
   points('Stakes', 'vault', 'Vault'),
   points('Stakes', 'watt', 'Watt'),
+  points('Offers', 'jobs', 'Jobs'),
+  points('Offers', 'attestations', 'Attestations'),
+  points('Stakes', 'jobs', 'Jobs'),
   points('Stakes', 'attestations', 'Attestations'),
   points('Attestations', 'stakes', 'Stakes'),
   points('Attestations', 'offers', 'Offers'),
   points('Attestations', 'rentals', 'Rentals'),
+  points('Juries', 'stakes', 'Stakes'),
+  points('Juries', 'attestations', 'Attestations'),
+  points('Juries', 'jobs', 'Jobs'),
+  points('Record', 'parameters', 'Parameters'),
+  points('Record', 'rentals', 'Rentals'),
+  points('Record', 'jobs', 'Jobs'),
+  points('Record', 'stakes', 'Stakes'),
+  points('Jobs', 'parameters', 'Parameters'),
+  points('Jobs', 'vault', 'Vault'),
+  points('Jobs', 'offers', 'Offers'),
+  points('Jobs', 'stakes', 'Stakes'),
+  points('Jobs', 'juries', 'Juries'),
+  points('Jobs', 'record', 'Record'),
   points('StakeGovernor', 'token', 'Stakes'),
   points('StakeGovernor', 'timelock', 'TimelockController'),
   { contract: 'TimelockController', method: 'getMinDelay', answer: () => BigInt(TIMELOCK_SECONDS) },

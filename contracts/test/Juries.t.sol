@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Finding} from "../src/Attestations.sol";
+import {Juries} from "../src/Juries.sol";
+import {JobsBase} from "./JobsBase.sol";
+
+/// Juries.tree, leaf by leaf.
+contract JuriesTest is JobsBase {
+    bytes32 internal constant CASE = "case";
+
+    function setUp() public override {
+        super.setUp();
+        hireJury();
+    }
+
+    function _open() internal {
+        vm.prank(jobs);
+        juries.open(CASE, [renter, provider, challenger]);
+    }
+
+    function _commit(uint256 seat, Juries.Verdict verdict) internal {
+        address member = juries.memberOf(CASE, seat);
+        bytes32 commitment = juries.commitmentOf(CASE, member, verdict, SALT);
+        vm.prank(member);
+        juries.commit(CASE, seat, commitment);
+    }
+
+    function _commitAll(Juries.Verdict verdict) internal {
+        for (uint256 seat; seat < 7; seat++) _commit(seat, verdict);
+    }
+
+    function _is(Juries.Verdict verdict, bool over) internal view {
+        (Juries.Verdict got, bool gotOver,) = juries.verdictOf(CASE);
+        eq(uint256(got), uint256(verdict), "verdict");
+        yes(gotOver == over, "over");
+    }
+
+    function _sits(address one) internal view returns (bool) {
+        for (uint256 seat; seat < 7; seat++) if (juries.memberOf(CASE, seat) == one) return true;
+        return false;
+    }
+
+    function test_constructor_keepsWhatItIsTold() public view {
+        eq(address(juries.stakes()), address(stakes), "stakes");
+        eq(address(juries.attestations()), attestations, "attestations");
+        eq(juries.jobs(), jobs, "jobs");
+    }
+
+    function test_open_drawsSevenOfThoseWhoHaveRevealed() public {
+        _open();
+        Juries.Case memory c = juries.get(CASE);
+        eq(c.seats, 7, "seats");
+        eq(c.commitUntil, block.timestamp + 24 hours, "commit");
+        eq(c.revealUntil, block.timestamp + 36 hours, "reveal");
+        uint256 seated;
+        for (uint256 i; i < VALIDATORS; i++) if (_sits(validators[i])) seated++;
+        eq(seated, 7, "seven different validators");
+        eq(juries.memberOf(CASE, 7), address(0), "no more");
+    }
+
+    function test_open_leavesOutTheParties() public {
+        vm.prank(jobs);
+        juries.open(CASE, [validators[0], validators[1], validators[2]]);
+        eq(juries.get(CASE).seats, 6, "nine less three");
+        for (uint256 i; i < 3; i++) yes(!_sits(validators[i]), "a party sits");
+    }
+
+    function test_open_leavesOutWhoIsBarredOrHasLeft() public {
+        vm.prank(validators[0]);
+        stakes.unbond(VALIDATOR, BOND);
+        uint32 epoch = att.sittingEpoch();
+        Finding memory one = Finding("one", 0);
+        Finding memory other = Finding("other", 0);
+        uint256 key = keyOf[validators[1]];
+        att.proveEquivocation(
+            epoch,
+            validators[1],
+            one,
+            signed(key, findingDigest(epoch, one)),
+            other,
+            signed(key, findingDigest(epoch, other))
+        );
+        _open();
+        yes(!_sits(validators[0]), "who has left sits");
+        yes(!_sits(validators[1]), "who is barred sits");
+        eq(juries.get(CASE).seats, 7, "the other seven");
+    }
+
+    function test_open_isOverAtOnceWithTooFew() public {
+        for (uint256 i; i < 5; i++) {
+            vm.prank(validators[i]);
+            stakes.unbond(VALIDATOR, BOND);
+        }
+        _open();
+        eq(juries.get(CASE).seats, 4, "seats");
+        _is(Juries.Verdict.NONE, true);
+        vm.warp(block.timestamp + 2 days);
+        vm.prank(jobs);
+        juries.open("tomorrow", [renter, provider, challenger]);
+        eq(juries.get("tomorrow").seats, 0, "nobody has entered the draw");
+    }
+
+    function test_open_revertsForOthers() public {
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotModule.selector, address(this)));
+        juries.open(CASE, [renter, provider, challenger]);
+    }
+
+    function test_open_revertsTwice() public {
+        _open();
+        vm.expectRevert(abi.encodeWithSelector(Juries.CaseExists.selector, CASE));
+        _open();
+    }
+
+    function test_commit_byMemberOrOperator() public {
+        _open();
+        _commit(0, Juries.Verdict.VALID);
+        address member = juries.memberOf(CASE, 1);
+        vm.prank(member);
+        att.setOperator(host);
+        vm.prank(host);
+        juries.commit(CASE, 1, "commitment");
+        eq(juries.get(CASE).committed, 2, "committed");
+        eq(juries.commitments(CASE, 1), "commitment", "commitment");
+    }
+
+    function test_commit_revertsForOthers() public {
+        _open();
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotMember.selector, CASE, 0, stranger));
+        vm.prank(stranger);
+        juries.commit(CASE, 0, "commitment");
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotMember.selector, CASE, 7, address(0)));
+        vm.prank(address(0));
+        juries.commit(CASE, 7, "commitment");
+    }
+
+    function test_commit_revertsForNothing() public {
+        _open();
+        address member = juries.memberOf(CASE, 0);
+        vm.expectRevert(abi.encodeWithSelector(Juries.EmptyCommitment.selector));
+        vm.prank(member);
+        juries.commit(CASE, 0, 0);
+    }
+
+    function test_commit_revertsTwice() public {
+        _open();
+        _commit(0, Juries.Verdict.VALID);
+        address member = juries.memberOf(CASE, 0);
+        vm.expectRevert(abi.encodeWithSelector(Juries.AlreadyCommitted.selector, CASE, 0));
+        vm.prank(member);
+        juries.commit(CASE, 0, "another");
+    }
+
+    function test_commit_revertsAfterItsTime() public {
+        _open();
+        address member = juries.memberOf(CASE, 0);
+        uint40 until = juries.get(CASE).commitUntil;
+        vm.warp(until - 1);
+        _commit(1, Juries.Verdict.VALID);
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(Juries.CommitOver.selector, CASE, until));
+        vm.prank(member);
+        juries.commit(CASE, 0, "commitment");
+    }
+
+    function test_reveal_countsVerdicts() public {
+        _open();
+        for (uint256 seat; seat < 3; seat++) _commit(seat, Juries.Verdict(seat + 1));
+        vm.warp(juries.get(CASE).commitUntil);
+        for (uint256 seat; seat < 3; seat++) juries.reveal(CASE, seat, Juries.Verdict(seat + 1), SALT);
+        Juries.Case memory c = juries.get(CASE);
+        eq(c.revealed, 3, "revealed");
+        eq(c.valid, 1, "valid");
+        eq(c.invalid, 2, "invalid");
+    }
+
+    function test_reveal_asSoonAsAllHaveCommitted() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        juries.reveal(CASE, 3, Juries.Verdict.VALID, SALT);
+        eq(juries.get(CASE).valid, 1, "valid");
+    }
+
+    function test_reveal_revertsBefore() public {
+        _open();
+        _commit(0, Juries.Verdict.VALID);
+        vm.warp(juries.get(CASE).commitUntil - 1);
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotRevealing.selector, CASE));
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
+    }
+
+    function test_reveal_revertsAfterItsTime() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        vm.warp(juries.get(CASE).revealUntil - 1);
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
+        vm.warp(block.timestamp + 1);
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotRevealing.selector, CASE));
+        juries.reveal(CASE, 1, Juries.Verdict.VALID, SALT);
+    }
+
+    function test_reveal_revertsForOtherVerdict() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 0));
+        juries.reveal(CASE, 0, Juries.Verdict.INVALID, SALT);
+        vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 0));
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, "another");
+    }
+
+    function test_reveal_revertsTwice() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
+        vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 0));
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
+    }
+
+    function test_reveal_revertsForCopiedCommitment() public {
+        _open();
+        _commit(0, Juries.Verdict.VALID);
+        address member = juries.memberOf(CASE, 1);
+        bytes32 copied = juries.commitments(CASE, 0);
+        vm.prank(member);
+        juries.commit(CASE, 1, copied);
+        vm.warp(juries.get(CASE).commitUntil);
+        vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 1));
+        juries.reveal(CASE, 1, Juries.Verdict.VALID, SALT);
+    }
+
+    function test_reveal_revertsForNone() public {
+        _open();
+        _commitAll(Juries.Verdict.NONE);
+        vm.expectRevert(abi.encodeWithSelector(Juries.BadVerdict.selector, Juries.Verdict.NONE));
+        juries.reveal(CASE, 0, Juries.Verdict.NONE, SALT);
+    }
+
+    function test_verdictOf_fiveDecide() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        for (uint256 seat; seat < 4; seat++) juries.reveal(CASE, seat, Juries.Verdict.VALID, SALT);
+        _is(Juries.Verdict.NONE, false);
+        juries.reveal(CASE, 6, Juries.Verdict.VALID, SALT);
+        _is(Juries.Verdict.VALID, true);
+    }
+
+    function test_verdictOf_invalidAndUnavailableCountTogether() public {
+        _open();
+        for (uint256 seat; seat < 7; seat++) {
+            _commit(seat, seat < 3 ? Juries.Verdict.INVALID : Juries.Verdict.UNAVAILABLE);
+        }
+        for (uint256 seat; seat < 5; seat++) {
+            juries.reveal(CASE, seat, seat < 3 ? Juries.Verdict.INVALID : Juries.Verdict.UNAVAILABLE, SALT);
+        }
+        _is(Juries.Verdict.INVALID, true);
+    }
+
+    function test_verdictOf_fourDecideNothing() public {
+        _open();
+        _commitAll(Juries.Verdict.INVALID);
+        for (uint256 seat; seat < 4; seat++) juries.reveal(CASE, seat, Juries.Verdict.INVALID, SALT);
+        vm.warp(juries.get(CASE).revealUntil - 1);
+        _is(Juries.Verdict.NONE, false);
+        vm.warp(juries.get(CASE).revealUntil);
+        _is(Juries.Verdict.NONE, true);
+    }
+
+    function test_verdictOf_unknownCaseDecidesNothing() public view {
+        _is(Juries.Verdict.NONE, true);
+    }
+}
