@@ -1,0 +1,1 @@
+export function measureGas(): Promise<Record<string, number>>;
