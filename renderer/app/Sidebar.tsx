@@ -3,7 +3,7 @@ import { shortId } from '../../src/shared/ids.ts';
 import { Mark } from '../parts/Mark.tsx';
 import { hrefTo, usePlace } from '../state/screen.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
-import { useStatus } from '../state/status.ts';
+import { useRentals, useStatus } from '../state/status.ts';
 import { plainText } from '../view/plain-text.ts';
 import { useLine } from '../state/host-connection.ts';
 import { SCREEN_KEYS } from './shortcuts.ts';
@@ -18,6 +18,7 @@ const ITEMS: Record<ScreenName, { label: string; icon: Icon }> = {
 export function Sidebar() {
   const current = usePlace((place) => place.screen);
   const sharing = useStatus().data?.sharing;
+  const open = (useRentals().data ?? []).filter((rental) => rental.phase !== 'closed').length;
   return (
     <aside className="sidebar" aria-label="Commonwatt">
       <div className="brand">
@@ -38,9 +39,9 @@ export function Sidebar() {
               <IconPart size={18} stroke={1.75} aria-hidden />
               <span className="nav-label">{label}</span>
               {name === 'share' && sharing?.state === 'on' ? <span className="nav-state">on</span> : null}
-              {name === 'rentals' && sharing && sharing.activeRentals > 0 ? (
-                <span className="nav-state" title="Rentals on this computer">
-                  {sharing.activeRentals}
+              {name === 'rentals' && open > 0 ? (
+                <span className="nav-state" title="Open rentals">
+                  {open}
                 </span>
               ) : null}
               <kbd aria-hidden>Alt {SCREEN_KEYS[name]}</kbd>

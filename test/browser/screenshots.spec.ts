@@ -1,6 +1,6 @@
 import { untilListed, untilRental } from '../../src/host/cli/demo.ts';
 import { newPairingUrl } from '../../src/host/cli/connect.ts';
-import { PRACTICE_IMAGE } from '../../src/host/services/practice.ts';
+import { PRACTICE_IMAGE } from '../../src/runtime/create-options.ts';
 import type { SpawnedHost } from '../../src/host/spawned-host.ts';
 import { missing, test as real } from './real-computer.ts';
 import { expect, test } from './window.ts';
@@ -15,7 +15,7 @@ test.describe('screenshots with simulated offers (made when asked for)', () => {
   for (const scheme of SCHEMES) {
     test(`market, ${scheme}`, async ({ open }) => {
       const { page } = await open({ at: '#/market', scheme });
-      await page.getByRole('textbox', { name: 'Search offers' }).fill('vram>=16 price<0.5');
+      await page.getByRole('textbox', { name: 'Search offers' }).fill('vram>=24 price<0.5');
       await page.waitForTimeout(1500);
       await page.screenshot({ path: `${FOLDER}/market-${scheme}.png` });
     });
