@@ -5,6 +5,7 @@ import { ETH } from '../shared/ids.ts';
 import { CHECKS, CONTRACTS, DEPLOYMENT, HANDOVER, WIRING } from './abi/deployment.ts';
 import type { ContractName, DeploymentRoles, WiringCall, WiringCheck } from './abi/deployment.ts';
 import { DEPLOYER_ABI, DEPLOYER_BYTECODE } from './abi/Deployer.ts';
+import type { NetworkContracts } from './profile.ts';
 
 /**
  * The deterministic deployment proxy: at the same address on every EVM network, and where it is not yet, one transaction
@@ -122,6 +123,23 @@ export function planDeployment(roles: DeploymentRoles, { practice }: { practice:
 
 /** 200 gas for a byte that stays, 18 for one of calldata, and room for what a constructor does. */
 const creationGas = (code: string): bigint => 1_000_000n + BigInt((code.length / 2) * 220);
+
+/** The plan's contracts as a profile names them. @param deployedAt block before which there is nothing of them */
+export const contractsOf = ({ at }: DeploymentPlan, deployedAt: number): NetworkContracts => ({
+  vault: at.Vault,
+  offers: at.Offers,
+  rentals: at.Rentals,
+  parameters: at.Parameters,
+  watt: at.Watt,
+  stakes: at.Stakes,
+  jobs: at.Jobs,
+  juries: at.Juries,
+  record: at.Record,
+  attestations: at.Attestations,
+  timelock: at.TimelockController,
+  governor: at.StakeGovernor,
+  deployedAt,
+});
 
 const lower = (address: string) => address.toLowerCase() as Address;
 

@@ -6,7 +6,7 @@ import { delay } from '../shared/retry.ts';
 import { CONTRACTS } from './abi/deployment.ts';
 import type { DeploymentRoles } from './abi/deployment.ts';
 import type { TransactionSigner } from './chain.ts';
-import { CREATE2_PROXY, deployerInterface, planDeployment } from './deploy-market.ts';
+import { CREATE2_PROXY, contractsOf, deployerInterface, planDeployment } from './deploy-market.ts';
 import type { DeploymentPlan, DeploymentTransaction, PlannedCheck } from './deploy-market.ts';
 import { FEE_CAP, suggestFees } from './fees.ts';
 import type { NetworkContracts } from './profile.ts';
@@ -96,17 +96,7 @@ export async function deployMarket(options: DeployOptions): Promise<Deployment> 
 
   const { at } = plan;
   return {
-    contracts: {
-      vault: at.Vault,
-      offers: at.Offers,
-      rentals: at.Rentals,
-      parameters: at.Parameters,
-      watt: at.Watt,
-      stakes: at.Stakes,
-      timelock: at.TimelockController,
-      governor: at.StakeGovernor,
-      deployedAt: await firstBlock(rpc, plan.deployer, began ? 0 : startedAt),
-    },
+    contracts: contractsOf(plan, await firstBlock(rpc, plan.deployer, began ? 0 : startedAt)),
     practiceDollar: practice ? at.PracticeDollar : null,
     steps,
   };

@@ -14,6 +14,10 @@ export interface NetworkContracts {
   parameters?: Address | undefined;
   watt?: Address | undefined;
   stakes?: Address | undefined;
+  jobs?: Address | undefined;
+  juries?: Address | undefined;
+  record?: Address | undefined;
+  attestations?: Address | undefined;
   timelock?: Address | undefined;
   governor?: Address | undefined;
   /** Block of the deployment: nothing before it is read. */
@@ -66,6 +70,10 @@ export const networkProfileSchema = z.object({
     parameters: address.optional(),
     watt: address.optional(),
     stakes: address.optional(),
+    jobs: address.optional(),
+    juries: address.optional(),
+    record: address.optional(),
+    attestations: address.optional(),
     timelock: address.optional(),
     governor: address.optional(),
     deployedAt: z.int().min(0),

@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.ts';
 import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
 import { CONTRACTS } from '../abi/deployment.ts';
 import { erc20Interface } from '../contract-interfaces.ts';
-import { allOf, planDeployment } from '../deploy-market.ts';
+import { allOf, contractsOf, planDeployment } from '../deploy-market.ts';
 import type { NetworkContracts } from '../profile.ts';
 import { toQuantity, toRecord } from '../rpc.ts';
 import type { PracticeChain } from './practice-chain.ts';
@@ -98,21 +98,10 @@ export async function operate(wallet: Wallet, chainId: number, chain: PracticeCh
     async deploy() {
       const roles = { admin: address, treasury: address };
       const plan = planDeployment(roles, { practice: true });
-      const { at } = plan;
       const hashes = await sendAll(allOf(plan));
       const places = await Promise.all(hashes.map(mined));
-      return {
-        vault: at.Vault,
-        offers: at.Offers,
-        rentals: at.Rentals,
-        deployedAt: Math.min(...places.map(({ block }) => block)),
-        parameters: at.Parameters,
-        watt: at.Watt,
-        stakes: at.Stakes,
-        timelock: at.TimelockController,
-        governor: at.StakeGovernor,
-        practiceDollar: at.PracticeDollar,
-      };
+      const deployedAt = Math.min(...places.map(({ block }) => block));
+      return { ...contractsOf(plan, deployedAt), practiceDollar: plan.at.PracticeDollar };
     },
     async fill(to, { practiceDollar, watt }) {
       const mint = dollarInterface.encodeFunctionData('mint', [to, FAUCET_DOLLARS]) as Hex;
