@@ -1,4 +1,4 @@
-import type { Address, Bytes32, Hex } from '../shared/ids.ts';
+import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { RentalTerms } from '../shared/rental.ts';
 
 /** Where an event stands. (chainId, txHash, logIndex) names it for good; the block may change until it is confirmed. */
