@@ -2,7 +2,10 @@
 pragma solidity 0.8.37;
 
 import {Attestations} from "../src/Attestations.sol";
+import {JobTerms, Jobs} from "../src/Jobs.sol";
+import {Juries} from "../src/Juries.sol";
 import {OfferParams} from "../src/Offers.sol";
+import {Record} from "../src/Record.sol";
 import {Rentals, Terms} from "../src/Rentals.sol";
 import {IStakes} from "../src/interfaces/IStakes.sol";
 import {Base} from "./Base.sol";
@@ -107,6 +110,76 @@ contract VectorsTest is Base {
             vm.parseJsonBytes32(json, ".witnessed[0].digest"),
             "witnessed voucher"
         );
+    }
+
+    function _domain(address place) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Commonwatt"),
+                keccak256("1"),
+                block.chainid,
+                place
+            )
+        );
+    }
+
+    function _jobTerms() internal view returns (JobTerms memory t) {
+        (t.renter, t.assignee) = (_address(".jobTerms.renter"), _address(".jobTerms.assignee"));
+        (t.arbiter, t.token) = (_address(".jobTerms.arbiter"), _address(".jobTerms.token"));
+        (t.bounty, t.bond) = (uint128(_uint(".jobTerms.bounty")), uint128(_uint(".jobTerms.bond")));
+        (t.deadline, t.minRun) = (uint40(_uint(".jobTerms.deadline")), uint32(_uint(".jobTerms.minRun")));
+        (t.window, t.minStake) = (uint32(_uint(".jobTerms.window")), uint96(_uint(".jobTerms.minStake")));
+        (t.gpuCount, t.gpuMemoryGb) = (uint8(_uint(".jobTerms.gpuCount")), uint16(_uint(".jobTerms.gpuMemoryGb")));
+        (t.tier, t.copies) = (uint8(_uint(".jobTerms.tier")), uint8(_uint(".jobTerms.copies")));
+        (t.agree, t.feeBps) = (uint8(_uint(".jobTerms.agree")), uint16(_uint(".jobTerms.feeBps")));
+        t.slashBps = uint16(_uint(".jobTerms.slashBps"));
+        t.specHash = vm.parseJsonBytes32(json, ".jobTerms.specHash");
+        t.salt = vm.parseJsonBytes32(json, ".jobTerms.salt");
+    }
+
+    function test_jobsAndRatings() public {
+        Record record = new Record(parameters, rentals, Jobs(address(0)), IStakes(address(0)));
+        Jobs jobs = new Jobs(parameters, vault, offers, IStakes(address(0)), Juries(address(0)), record);
+        bytes32 jobId = jobs.jobIdOf(_jobTerms());
+        eq(jobId, vm.parseJsonBytes32(json, ".jobId"), "job id");
+        eq(keccak256(abi.encode(_jobTerms())), jobId, "job id is abi.encode");
+        eq(jobs.copyIdOf(jobId, terms.provider), vm.parseJsonBytes32(json, ".copyId"), "copy id");
+        eq(
+            jobs.commitmentOf(
+                jobId,
+                terms.provider,
+                vm.parseJsonBytes32(json, ".result.resultId"),
+                vm.parseJsonBytes32(json, ".result.salt")
+            ),
+            vm.parseJsonBytes32(json, ".result.commitment"),
+            "result"
+        );
+        bytes32 accepted = keccak256(
+            abi.encode(jobs.ACCEPTANCE_TYPEHASH(), jobId, terms.offerId, _uint(".acceptances[0].validUntil"))
+        );
+        eq(
+            keccak256(abi.encodePacked("\x19\x01", _domain(_address(".jobs")), accepted)),
+            vm.parseJsonBytes32(json, ".acceptances[0].digest"),
+            "acceptance"
+        );
+        bytes32 leaseId = rentals.leaseIdOf(terms);
+        bytes32 commitment = record.commitmentOf(
+            leaseId,
+            Record.Side.PROVIDER,
+            uint8(_uint(".ratings[0].score")),
+            "bafkreigh2akiscaildc",
+            vm.parseJsonBytes32(json, ".ratings[0].salt")
+        );
+        eq(commitment, vm.parseJsonBytes32(json, ".ratings[0].commitment"), "rating");
+        bytes32 rated = keccak256(abi.encode(record.RATING_COMMIT_TYPEHASH(), leaseId, commitment));
+        eq(
+            keccak256(abi.encodePacked("\x19\x01", _domain(_address(".record")), rated)),
+            vm.parseJsonBytes32(json, ".ratings[0].digest"),
+            "rating commitment"
+        );
+        eq(jobs.domainSeparator(), _domain(address(jobs)), "domain of jobs");
+        eq(record.domainSeparator(), _domain(address(record)), "domain of the record");
     }
 
     /// No contract reads a binding; its digest is computed here by the letter of EIP-712.

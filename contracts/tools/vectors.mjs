@@ -7,12 +7,18 @@ import path from 'node:path';
 import { SigningKey, computeAddress, getCreateAddress, id, zeroPadValue } from 'ethers';
 import { addressesFrom } from '../../src/chain/abi/deployment.ts';
 import {
+  acceptancePayload,
   attestationPayload,
+  copyIdOf,
   digestOf,
   finalPayload,
+  jobIdOf,
   leaseIdOf,
   offerIdOf,
   peerBindingPayload,
+  ratingCommitPayload,
+  ratingCommitment,
+  resultCommitment,
   specHash,
   voucherPayload,
   witnessedVoucherPayload,
@@ -56,6 +62,37 @@ const signed = (payload, ...keys) => ({
 const finding = { epoch: 20_834, root: id('root'), evidence: id('evidence') };
 const binding = { peerKey: id('peer key'), role: 'provider', notAfter: START + 3600 };
 
+const jobTerms = {
+  renter: terms.renter,
+  assignee: provider,
+  arbiter: terms.witness,
+  token: terms.token,
+  bounty: '340282366920938463463374607431768211455',
+  bond: '1000000000000000001',
+  deadline: START + 86_400,
+  minRun: 600,
+  window: 1800,
+  minStake: '100000000000000000000',
+  gpuCount: 2,
+  gpuMemoryGb: 24,
+  tier: 2,
+  copies: 3,
+  agree: 2,
+  feeBps: 250,
+  slashBps: 1000,
+  specHash: specHash(spec),
+  salt: id('job salt'),
+};
+const jobId = jobIdOf({
+  ...jobTerms,
+  bounty: BigInt(jobTerms.bounty),
+  bond: BigInt(jobTerms.bond),
+  minStake: BigInt(jobTerms.minStake),
+});
+const acceptance = { jobId, offerId: terms.offerId, validUntil: START + 600 };
+const result = { resultId: id('result'), salt: id('result salt') };
+const rating = { side: 'provider', score: 4, feedback: 'bafkreigh2akiscaildc', salt: id('rating salt') };
+
 const vectors = {
   chainId: place.chainId,
   rentals: place.rentals,
@@ -79,6 +116,25 @@ const vectors = {
   attestations,
   findings: [{ ...finding, ...signed(attestationPayload(committee, finding.epoch, finding), host) }],
   witnessed: [{ secs: 3600, ...signed(witnessedVoucherPayload(committee, leaseId, 3600), host) }],
+  jobs: at.Jobs,
+  record: at.Record,
+  jobTerms,
+  jobId,
+  copyId: copyIdOf(jobId, provider),
+  result: { ...result, commitment: resultCommitment(jobId, provider, result.resultId, result.salt) },
+  acceptances: [
+    { ...acceptance, ...signed(acceptancePayload({ chainId: place.chainId, jobs: at.Jobs }, acceptance), host) },
+  ],
+  ratings: [
+    {
+      ...rating,
+      commitment: ratingCommitment(leaseId, rating),
+      ...signed(
+        ratingCommitPayload({ chainId: place.chainId, record: at.Record }, leaseId, ratingCommitment(leaseId, rating)),
+        host,
+      ),
+    },
+  ],
   peerBindings: [{ ...binding, ...signed(peerBindingPayload(place.chainId, binding), host) }],
 };
 const file = path.join(CONTRACTS, 'test/vectors/typed-data.json');

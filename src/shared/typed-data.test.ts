@@ -3,14 +3,21 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import written from '../../contracts/test/vectors/typed-data.json' with { type: 'json' };
 import type { Address, Bytes32, Hex } from './ids.ts';
+import type { JobTerms } from './job-terms.ts';
 import type { RentalTerms } from './rental.ts';
 import {
+  acceptancePayload,
   attestationPayload,
+  copyIdOf,
   digestOf,
   finalPayload,
+  jobIdOf,
   leaseIdOf,
   offerIdOf,
   peerBindingPayload,
+  ratingCommitPayload,
+  ratingCommitment,
+  resultCommitment,
   signerOf,
   specHash,
   voucherPayload,
@@ -32,6 +39,23 @@ const vectors = z
     attestations: hex,
     findings: z.array(z.object({ epoch: z.number(), root: hex, evidence: hex, ...signed })),
     witnessed: z.array(z.object({ secs: z.number(), ...signed })),
+    jobs: hex,
+    record: hex,
+    jobTerms: z.record(z.string(), z.union([z.string(), z.number()])),
+    jobId: hex,
+    copyId: hex,
+    result: z.object({ resultId: hex, salt: hex, commitment: hex }),
+    acceptances: z.array(z.object({ jobId: hex, offerId: hex, validUntil: z.number(), ...signed })),
+    ratings: z.array(
+      z.object({
+        side: z.enum(['provider', 'renter']),
+        score: z.number(),
+        feedback: z.string(),
+        salt: hex,
+        commitment: hex,
+        ...signed,
+      }),
+    ),
     peerBindings: z.array(
       z.object({ peerKey: hex, role: z.enum(['provider', 'renter']), notAfter: z.number(), ...signed }),
     ),
@@ -39,6 +63,13 @@ const vectors = z
   .parse(written);
 const place = { chainId: vectors.chainId, rentals: vectors.rentals };
 const terms = { ...vectors.terms, price: BigInt(vectors.terms['price'] ?? 0) } as unknown as RentalTerms;
+const amount = (field: string) => BigInt(vectors.jobTerms[field] ?? 0);
+const jobTerms = {
+  ...vectors.jobTerms,
+  bounty: amount('bounty'),
+  bond: amount('bond'),
+  minStake: amount('minStake'),
+} as unknown as JobTerms;
 
 describe('the same examples that the contracts are held to', () => {
   test('ids and hashes', () => {
@@ -72,6 +103,28 @@ describe('the same examples that the contracts are held to', () => {
     }
     for (const { secs, digest, signatures } of vectors.witnessed) {
       const payload = witnessedVoucherPayload(committee, vectors.leaseId, secs);
+      expect(digestOf(payload)).toBe(digest);
+      expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.providerSigner]);
+    }
+  });
+
+  test('jobs, their copies and acceptances', () => {
+    expect(jobIdOf(jobTerms)).toBe(vectors.jobId);
+    expect(copyIdOf(vectors.jobId, terms.provider)).toBe(vectors.copyId);
+    const { resultId, salt, commitment } = vectors.result;
+    expect(resultCommitment(vectors.jobId, terms.provider, resultId, salt)).toBe(commitment);
+    for (const { digest, signatures, ...acceptance } of vectors.acceptances) {
+      const payload = acceptancePayload({ chainId: vectors.chainId, jobs: vectors.jobs }, acceptance);
+      expect(digestOf(payload)).toBe(digest);
+      expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.providerSigner]);
+    }
+  });
+
+  test('ratings', () => {
+    const at = { chainId: vectors.chainId, record: vectors.record };
+    for (const { digest, signatures, commitment, ...rating } of vectors.ratings) {
+      expect(ratingCommitment(vectors.leaseId, rating)).toBe(commitment);
+      const payload = ratingCommitPayload(at, vectors.leaseId, commitment);
       expect(digestOf(payload)).toBe(digest);
       expect(signatures.map((signature) => signerOf(payload, signature))).toEqual([terms.providerSigner]);
     }

@@ -4,6 +4,7 @@
  */
 import { AbiCoder, ParamType, TypedDataEncoder, keccak256, recoverAddress, toUtf8Bytes } from 'ethers';
 import type { Address, Bytes32, Hex } from './ids.ts';
+import type { JobTerms } from './job-terms.ts';
 import { canonicalJson } from './json.ts';
 import type { RentalTerms } from './rental.ts';
 
@@ -35,6 +36,21 @@ export interface AttestationsPlace {
   attestations: Address;
 }
 
+/** Where bounties are in escrow: acceptances are signed for it. */
+export interface JobsPlace {
+  chainId: number;
+  jobs: Address;
+}
+
+/** Where ratings are kept. */
+export interface RecordPlace {
+  chainId: number;
+  record: Address;
+}
+
+/** Who rates, as the Record contract counts them. */
+export const RATING_SIDE = { renter: 0, provider: 1 } as const;
+
 /** What a committee of validators says about an epoch, as the contract's Finding. */
 export interface Finding {
   /** Root of the Merkle tree of verdicts. */
@@ -60,6 +76,15 @@ const types = {
     { name: 'epoch', type: 'uint32' },
     { name: 'root', type: 'bytes32' },
     { name: 'evidence', type: 'bytes32' },
+  ],
+  Acceptance: [
+    { name: 'jobId', type: 'bytes32' },
+    { name: 'offerId', type: 'bytes32' },
+    { name: 'validUntil', type: 'uint40' },
+  ],
+  RatingCommit: [
+    { name: 'dealId', type: 'bytes32' },
+    { name: 'commitment', type: 'bytes32' },
   ],
   PeerBinding: [
     { name: 'peerKey', type: 'bytes32' },
@@ -100,6 +125,16 @@ export const attestationPayload = (at: AttestationsPlace, epoch: number, finding
 /** The voucher that a committee signs for a lease that names the Attestations contract as its witness. */
 export const witnessedVoucherPayload = (at: AttestationsPlace, leaseId: Bytes32, secs: number): TypedPayload =>
   voucherPayload({ chainId: at.chainId, rentals: at.attestations }, leaseId, secs);
+
+/** A provider takes a job with a unit of an offer, good until `validUntil` (unix seconds). Signed by it or its operator. */
+export const acceptancePayload = (
+  at: JobsPlace,
+  acceptance: { jobId: Bytes32; offerId: Bytes32; validUntil: number },
+): TypedPayload => payload('Acceptance', at.chainId, at.jobs, { ...acceptance });
+
+/** One side of a settled paid deal commits to its rating; see `ratingCommitment`. */
+export const ratingCommitPayload = (at: RecordPlace, dealId: Bytes32, commitment: Bytes32): TypedPayload =>
+  payload('RatingCommit', at.chainId, at.record, { dealId, commitment });
 
 /**
  * A wallet says that a peer key speaks for it until `notAfter` (unix seconds). The domain has no `verifyingContract`:
@@ -149,3 +184,41 @@ export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
 
 /** keccak256 of the canonical JSON: what stands in a lease's terms for what the renter runs. */
 export const specHash = (spec: unknown): Bytes32 => keccak256(toUtf8Bytes(canonicalJson(spec))) as Bytes32;
+
+/** The `JobTerms` struct of the Jobs contract, in its order. */
+export const JOB_TERMS_TUPLE =
+  'tuple(address renter, address assignee, address arbiter, address token, uint128 bounty, uint128 bond, ' +
+  'uint40 deadline, uint32 minRun, uint32 window, uint96 minStake, uint8 gpuCount, uint16 gpuMemoryGb, uint8 tier, ' +
+  'uint8 copies, uint8 agree, uint16 feeBps, uint16 slashBps, bytes32 specHash, bytes32 salt)';
+
+const JOB_TERMS = ParamType.from(JOB_TERMS_TUPLE);
+
+/** `keccak256(abi.encode(terms))`. */
+export const jobIdOf = (terms: JobTerms): Bytes32 => keccak256(coder.encode([JOB_TERMS], [terms])) as Bytes32;
+
+/** The id of one provider's copy of a job that has several. */
+export const copyIdOf = (jobId: Bytes32, provider: Address): Bytes32 =>
+  keccak256(coder.encode(['bytes32', 'address'], [jobId, provider])) as Bytes32;
+
+/** What a copy submits before it may show its result: bound to job and provider, so that copying it is of no use. */
+export const resultCommitment = (jobId: Bytes32, provider: Address, resultId: Bytes32, salt: Bytes32): Bytes32 =>
+  keccak256(coder.encode(['bytes32', 'address', 'bytes32', 'bytes32'], [jobId, provider, resultId, salt])) as Bytes32;
+
+export interface Rating {
+  side: keyof typeof RATING_SIDE;
+  /** 1 to 5. */
+  score: number;
+  /** Content id of what the side says; may be empty. At most 100 bytes. */
+  feedback: string;
+  /** Random: without it a score could be guessed. */
+  salt: Bytes32;
+}
+
+/** What a side commits to before it shows its rating. */
+export const ratingCommitment = (dealId: Bytes32, { side, score, feedback, salt }: Rating): Bytes32 =>
+  keccak256(
+    coder.encode(
+      ['bytes32', 'uint8', 'uint8', 'bytes32', 'bytes32'],
+      [dealId, RATING_SIDE[side], score, keccak256(toUtf8Bytes(feedback)), salt],
+    ),
+  ) as Bytes32;
