@@ -13,27 +13,32 @@ import { digestOf, finalPayload, leaseIdOf, offerIdOf, specHash, voucherPayload 
 import { ETH } from '../../src/shared/ids.ts';
 import { CHAIN_ID, START_AT, hasAnvil, startChain } from './chain.mjs';
 import { CONTRACTS } from './compiler.mjs';
+import { measureJobs } from './gas-jobs.mjs';
 import { measureValidators } from './gas-of-validators.mjs';
 
 const FILE = path.join(CONTRACTS, 'snapshots/gas.json');
 const HOUR = 3600;
 
-/** @returns {Promise<Record<string, number>>} gas by call */
-export async function measureGas() {
+/**
+ * @param seen is told of every measured transaction: its name and receipt, and the chain it is on
+ * @returns {Promise<Record<string, number>>} gas by call
+ */
+export async function measureGas(seen = () => {}) {
   const chain = await startChain();
   try {
-    return await measureOn(chain);
+    return await measureOn(chain, seen);
   } finally {
     await chain.close();
   }
 }
 
-async function measureOn(chain) {
+async function measureOn(chain, seen) {
   const { contracts, at, wallet, send, provider, deployGas } = chain;
   const gas = {};
   const record = async (name, sending) => {
     const receipt = await send(sending);
     gas[name] = Number(receipt.gasUsed);
+    await seen(name, receipt, chain);
     return receipt;
   };
   for (const [name, used] of Object.entries(deployGas)) gas[`deploy ${name}`] = used;
@@ -170,6 +175,8 @@ async function measureOn(chain) {
     return terms;
   };
   await measureValidators(chain, record, openWitnessed, offerId);
+
+  gas['Jobs, post + assign + submit + accept'] = await measureJobs(chain, record, params, later);
 
   await record('Vault.withdraw', as(Vault, provider1).withdraw(at.PracticeDollar, provider1.address, 100n));
   await record('Vault.withdraw, ETH', as(Vault, renter).withdraw(ETH, renter.address, 10n ** 17n));

@@ -115,5 +115,6 @@ if (existsSync(forge)) {
   );
 }
 await runTool('gas.mjs', '--check');
+await runTool('protocol-reference.mjs', '--check');
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed > 0 ? 1 : 0);
