@@ -59,7 +59,7 @@ export interface DeploymentPlan {
   creations: readonly CreationTransaction[];
   /** By the admin, in this order, once everything stands. */
   wiring: readonly WiringTransaction[];
-  /** Hold for a finished deployment. */
+  /** Hold for every contract from the moment it stands. */
   checks: readonly PlannedCheck[];
   at: Readonly<Record<ContractName, Address>>;
 }
@@ -116,7 +116,7 @@ export function planDeployment(roles: DeploymentRoles, { practice }: { practice:
     },
     creations,
     wiring,
-    checks: [...here(CHECKS).map(check), ...wiring.map(({ done }) => done)],
+    checks: here(CHECKS).map(check),
     at,
   };
 }

@@ -111,6 +111,24 @@ describe('deploying', () => {
     expect(succeeded).toHaveLength(all.steps.length);
   }, 90_000);
 
+  test('another treasury half-way is refused before anything is paid', async () => {
+    const real = signerOf(wallet);
+    let left = 5;
+    const dying: TransactionSigner = {
+      address: account,
+      async signTransaction(transaction) {
+        left -= 1;
+        if (left < 0) throw new Error('killed');
+        return real.signTransaction(transaction);
+      },
+    };
+    await expect(deployMarket(options({ signer: dying }))).rejects.toThrow('killed');
+    const count = await sentCount();
+    await expect(deployMarket(options({ treasury: someone }))).rejects.toMatchObject({ code: 'conflict' });
+    expect(await sentCount()).toBe(count);
+    await deployMarket(options());
+  }, 60_000);
+
   test('a network without the deterministic deployment proxy gets it where it always is', async () => {
     const code = await anvil.rpc.call('eth_getCode', [CREATE2_PROXY.address, 'latest']);
     const usual = await deployMarket(options());

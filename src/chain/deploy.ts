@@ -82,6 +82,8 @@ export async function deployMarket(options: DeployOptions): Promise<Deployment> 
   if (!began) await placeProxy(options, send, note);
   await step({ ...plan.first, place: plan.deployer }, began);
   const created = await createdBy(rpc, plan.deployer);
+  // Said before anything is paid for it.
+  await insist(rpc, plan, standing(plan, created));
   for (const [number, creation] of plan.creations.entries()) await step(creation, number < created);
   await checkSizes(rpc, plan);
   // The last call lets go: after it the admin could send none of them, and `miswired` says what is not as asked for.
@@ -90,9 +92,7 @@ export async function deployMarket(options: DeployOptions): Promise<Deployment> 
   for (const { done, ...call } of plan.wiring) {
     await step({ ...call, place: null }, handedOver || (await holds(rpc, plan, done)));
   }
-  for (const check of plan.checks) {
-    if (!(await holds(rpc, plan, check))) throw miswired(plan, check);
-  }
+  await insist(rpc, plan, [...plan.checks, ...plan.wiring.map(({ done }) => done)]);
 
   const { at } = plan;
   return {
@@ -230,6 +230,18 @@ async function holds(rpc: Rpc, { at }: DeploymentPlan, { contract, method, args,
     toBytes(await rpc.call('eth_call', [{ to: at[contract], data }, 'latest']), method),
   )[0];
   return typeof given === 'string' ? given.toLowerCase() === answer : given === answer;
+}
+
+/** Checks of those contracts that stand when `created` do. */
+function standing({ creations, checks }: DeploymentPlan, created: number): PlannedCheck[] {
+  const there = new Set(creations.slice(0, created).map(({ contract }) => contract));
+  return checks.filter(({ contract }) => there.has(contract));
+}
+
+async function insist(rpc: Rpc, plan: DeploymentPlan, checks: readonly PlannedCheck[]): Promise<void> {
+  for (const check of checks) {
+    if (!(await holds(rpc, plan, check))) throw miswired(plan, check);
+  }
 }
 
 function miswired({ at }: DeploymentPlan, { contract, method, args, answer }: PlannedCheck): AppError {
