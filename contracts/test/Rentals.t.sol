@@ -313,6 +313,27 @@ contract RentalsTest is Base {
         eq(vault.lockedOf(address(rentals), renter, address(dollar)), DEPOSIT + PRICE, "locked");
     }
 
+    // ------------------------------------------------------------------------------------------------ payableSeconds
+
+    function test_payableSeconds_isWhatAVoucherWouldPayNow(uint32 secs, uint32 elapsed) public {
+        elapsed = uint32(bound(elapsed, 0, 6 hours));
+        _open();
+        _after(elapsed);
+        uint32 limit = elapsed < CAP ? elapsed : CAP;
+        eq(rentals.payableSeconds(leaseId, secs), secs < limit ? secs : limit, "open");
+        _terminate(0);
+        _after(uint256(elapsed) + 1_000);
+        eq(rentals.payableSeconds(leaseId, secs), secs < limit ? secs : limit, "closing");
+    }
+
+    function test_payableSeconds_isWhatWasPaidOnceClosed() public {
+        eq(rentals.payableSeconds(leaseId, 60), 0, "unknown");
+        _open();
+        _after(1_000);
+        _settle(600);
+        eq(rentals.payableSeconds(leaseId, 900), 600, "closed");
+    }
+
     // ------------------------------------------------------------------------------------------------ draw
 
     function test_draw_paysTheDifference() public {
