@@ -97,6 +97,19 @@ test('the first run takes three steps, can be skipped, and does not come back', 
   await expect(page.getByRole('dialog')).toHaveCount(0);
 });
 
+test('a screen whose code cannot be fetched any more is said, and the others work', async ({ open }) => {
+  const { page, complaints } = await open();
+  await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'));
+  await page.reload();
+  await page.keyboard.press('Alt+4');
+  await expect(page.getByRole('alert')).toContainText('This screen could not be shown.');
+  await expect(page.getByRole('button', { name: 'Reload the window' })).toBeVisible();
+  await page.keyboard.press('Alt+2');
+  await expect(page.locator('[data-offer-row]').first()).toBeVisible();
+  // React tells the console what a boundary caught.
+  expect(complaints.splice(0).join()).toContain('dynamically imported module');
+});
+
 test('light and dark follow the system until chosen', async ({ open }) => {
   const { page } = await open({ scheme: 'light' });
   await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'light');

@@ -14,6 +14,8 @@ export interface OpenedWindow {
   page: Page;
   host: FakeHost;
   url: string;
+  /** What went wrong in the page so far; whatever is left in it at the end fails the test. */
+  complaints: string[];
   /** Stops answering, as if the host had died; `start` brings it back at the same address. */
   stop: () => Promise<void>;
   start: () => Promise<void>;
@@ -81,6 +83,7 @@ export const test = base.extend<Fixtures>({
         page,
         host,
         url,
+        complaints: problems,
         stop: () => server.close(),
         start: async () => {
           server = await serve(Number(new URL(url).port));
