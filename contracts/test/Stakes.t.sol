@@ -9,8 +9,10 @@ import {StakesBase} from "./StakesBase.sol";
 
 /// A token of more than fits: only its supply is ever asked for.
 contract HugeSupply {
-    function totalSupply() external pure returns (uint256) {
-        return uint256(type(uint96).max) + 1;
+    uint256 public immutable totalSupply;
+
+    constructor(uint256 supply) {
+        totalSupply = supply;
     }
 }
 
@@ -38,8 +40,10 @@ contract StakesTest is StakesBase {
     }
 
     function test_constructor_revertsForTooLargeASupply() public {
-        Watt huge = Watt(address(new HugeSupply()));
-        vm.expectRevert(abi.encodeWithSelector(Stakes.SupplyTooLarge.selector, uint256(type(uint96).max) + 1));
+        uint256 most = type(uint96).max;
+        new Stakes(parameters, vault, Watt(address(new HugeSupply(most))), jobs, attestations);
+        Watt huge = Watt(address(new HugeSupply(most + 1)));
+        vm.expectRevert(abi.encodeWithSelector(Stakes.SupplyTooLarge.selector, most + 1));
         new Stakes(parameters, vault, huge, jobs, attestations);
     }
 
@@ -368,6 +372,14 @@ contract StakesTest is StakesBase {
         vm.prank(jobs);
         eq(stakes.slash(PROVIDER, stranger, 10_000, finder), 0, "slashed");
         eq(vault.balanceOf(finder, address(watt)), 0, "finder");
+    }
+
+    function test_slash_toTheLastUnit() public {
+        bond(PROVIDER, provider, 1);
+        vm.prank(jobs);
+        eq(stakes.slash(PROVIDER, provider, 10_000, finder), 1, "slashed");
+        eq(stakes.getVotes(provider), 0, "votes");
+        eq(_locked(provider), 0, "locked");
     }
 
     function test_slash_neverMoreThanThereIs(uint96 staked, uint96 leaving, uint16 slashBps) public {
