@@ -2,12 +2,21 @@ import { Button } from '@mantine/core';
 import { Component, lazy, Suspense, useEffect, type ReactNode } from 'react';
 import { LoadingRows } from '../parts/Blank.tsx';
 import { Note } from '../parts/Note.tsx';
+import { fetchCode } from '../state/fetch-code.ts';
 import { type ScreenName } from '../view/screens.ts';
 
-const loadShare = async () => ({ default: (await import('../screens/share/ShareScreen.tsx')).ShareScreen });
-const loadMarket = async () => ({ default: (await import('../screens/market/MarketScreen.tsx')).MarketScreen });
-const loadRentals = async () => ({ default: (await import('../screens/rentals/RentalsScreen.tsx')).RentalsScreen });
-const loadWallet = async () => ({ default: (await import('../screens/wallet/WalletScreen.tsx')).WalletScreen });
+const loadShare = async () => ({
+  default: (await fetchCode(() => import('../screens/share/ShareScreen.tsx'))).ShareScreen,
+});
+const loadMarket = async () => ({
+  default: (await fetchCode(() => import('../screens/market/MarketScreen.tsx'))).MarketScreen,
+});
+const loadRentals = async () => ({
+  default: (await fetchCode(() => import('../screens/rentals/RentalsScreen.tsx'))).RentalsScreen,
+});
+const loadWallet = async () => ({
+  default: (await fetchCode(() => import('../screens/wallet/WalletScreen.tsx'))).WalletScreen,
+});
 const loadTerminal = () => import('../screens/rentals/RemoteTerminal.tsx');
 
 const SCREEN = {

@@ -110,6 +110,14 @@ test('a screen whose code cannot be fetched any more is said, and the others wor
   expect(complaints.splice(0).join()).toContain('dynamically imported module');
 });
 
+test('code that fails to come is fetched again', async ({ open }) => {
+  const { page } = await open();
+  await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'), { times: 2 });
+  await page.reload();
+  await page.keyboard.press('Alt+4');
+  await expect(page.getByRole('heading', { level: 2, name: 'Balances' })).toBeVisible();
+});
+
 test('light and dark follow the system until chosen', async ({ open }) => {
   const { page } = await open({ scheme: 'light' });
   await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'light');

@@ -94,12 +94,12 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-/** What goes wrong in the page, but for the browser's own word on a host that is down. */
+/** What goes wrong in the page, but for the browser's own word on a host that is down or a container that starts. */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/WebSocket connection|ERR_CONNECTION/.test(message.text()))
+    if (message.type() === 'error' && !/WebSocket connection|ERR_CONNECTION|ERR_NETWORK_CHANGED/.test(message.text()))
       complaints.push(message.text());
   });
   return complaints;

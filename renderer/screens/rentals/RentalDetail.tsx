@@ -8,6 +8,7 @@ import { LoadingRows } from '../../parts/Blank.tsx';
 import { FailureNote, Note } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
+import { fetchCode } from '../../state/fetch-code.ts';
 import { useApi, useClient } from '../../state/host.ts';
 import { useLiveQuery } from '../../state/live.ts';
 import { machineText } from '../../view/machine.ts';
@@ -21,7 +22,9 @@ import { Ports } from './Ports.tsx';
 import { Settlement } from './Settlement.tsx';
 
 // The terminal is a third of the window's code, and rentals that ended have none.
-const RemoteTerminal = lazy(async () => ({ default: (await import('./RemoteTerminal.tsx')).RemoteTerminal }));
+const RemoteTerminal = lazy(async () => ({
+  default: (await fetchCode(() => import('./RemoteTerminal.tsx'))).RemoteTerminal,
+}));
 
 const STARTING = new Set(['opening', 'preparing']);
 const LIVE = new Set(['running', 'paused']);
