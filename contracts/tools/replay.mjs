@@ -2,7 +2,7 @@
  * Replays random histories on the contracts and on the TypeScript model: after every call the answer (the very revert data)
  * and the whole state must be equal.
  *
- *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1] [--suite deals | stakes | attestations]
+ *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1] [--suite deals | stakes | attestations | jobs]
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,11 +13,13 @@ import { getBytes } from 'ethers';
 import { CONTRACTS, ROOT } from './compiler.mjs';
 import * as attestationHistories from './attestation-histories.mjs';
 import * as dealHistories from './histories.mjs';
+import * as jobsHistories from './jobs-histories.mjs';
 import * as stakesHistories from './stakes-histories.mjs';
 
 const SUITES = {
   deals: { ...dealHistories, test: 'ReplayTest', perFile: 250 },
   stakes: { ...stakesHistories, test: 'StakesReplayTest', perFile: 100 },
+  jobs: { ...jobsHistories, test: 'JobsReplayTest', perFile: 50 },
   attestations: { ...attestationHistories, test: 'AttestationsReplayTest', perFile: 10 },
 };
 const FILES_PER_RUN = 8;

@@ -106,6 +106,7 @@ if (existsSync(forge)) {
     await Promise.all([runForge(), runTool('replay.mjs')]);
     await runTool('replay.mjs', '--suite', 'attestations', '--histories', '100');
     await runTool('replay.mjs', '--suite', 'stakes', '--histories', '200');
+    await runTool('replay.mjs', '--suite', 'jobs', '--histories', '200');
   }
 } else {
   report(

@@ -121,8 +121,14 @@ export function setSuspended(world: World, offerId: Bytes32, suspended: boolean)
   return store(world, offerId, { ...offer, status: suspended ? SUSPENDED : PAUSED, version: offer.version + 1 });
 }
 
+/** What a deal has to know of an offer to take a unit of it. */
+export type TakenTerms = Pick<
+  RentalTerms,
+  'offerId' | 'offerVersion' | 'provider' | 'providerSigner' | 'token' | 'price' | 'unit' | 'minSeconds' | 'endsBy'
+>;
+
 /** Takes a unit for a deal on these terms. */
-export function take(world: World, terms: RentalTerms): World {
+export function take(world: World, terms: TakenTerms): World {
   const { offerId, offerVersion } = terms;
   const offer = world.offers.get(offerId);
   if (!offer) throw new Revert('Offers', 'UnknownOffer', [offerId]);

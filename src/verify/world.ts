@@ -7,7 +7,16 @@ import type { Address, Bytes32 } from '../shared/ids.ts';
 
 /** A custom error of a contract, or a panic of the language. Thrown by the model exactly where the contract reverts. */
 export class Revert extends Error {
-  readonly contract: 'Parameters' | 'Vault' | 'Offers' | 'Rentals' | 'Stakes' | 'Attestations' | 'Panic';
+  readonly contract:
+    | 'Parameters'
+    | 'Vault'
+    | 'Offers'
+    | 'Rentals'
+    | 'Stakes'
+    | 'Attestations'
+    | 'Jobs'
+    | 'Record'
+    | 'Panic';
   readonly error: string;
   readonly args: readonly unknown[];
 
