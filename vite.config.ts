@@ -134,6 +134,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          // Processes are killed and clocks run fast here: a computer busy with something else may spoil one try.
+          retry: 1,
         },
       },
     ],
