@@ -132,10 +132,13 @@ for (const name of names) {
 }
 const text = `${lines.join('\n').replaceAll(/\n{3,}/g, '\n\n')}\n`;
 const known = existsSync(FILE) ? readFileSync(FILE, 'utf8') : '';
+/** The examples come from a chain whose clock ran: a second more or less is no other reference. */
+const timeless = (words) => words.replaceAll(/\b1[78]\d{8}\b/g, 'TIME');
 if (process.argv.includes('--check')) {
-  if (known !== text)
+  const same = timeless(known) === timeless(text);
+  if (!same)
     console.error('docs/protocol-reference.md is out of date. Run: node contracts/tools/protocol-reference.mjs');
-  process.exit(known === text ? 0 : 1);
+  process.exit(same ? 0 : 1);
 }
 writeFileSync(FILE, text);
 console.log(JSON.stringify({ calls: calls.size, events: logs.size, withoutExample: without }));
