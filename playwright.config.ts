@@ -14,6 +14,8 @@ export default defineConfig({
   outputDir: 'node_modules/.cache/playwright',
   workers: 1,
   timeout: 60_000,
+  // Chromium drops requests while containers come and go on the same computer (ERR_NETWORK_CHANGED).
+  retries: 1,
   reporter: [['line']],
   use: {
     viewport: { width: 1280, height: 800 },

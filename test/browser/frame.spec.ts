@@ -101,6 +101,7 @@ test('a screen whose code cannot be fetched any more is said, and the others wor
   const { page, complaints } = await open();
   await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'));
   await page.reload();
+  await expect(page.locator('.frame')).toBeVisible();
   await page.keyboard.press('Alt+4');
   await expect(page.getByRole('alert')).toContainText('This screen could not be shown.');
   await expect(page.getByRole('button', { name: 'Reload the window' })).toBeVisible();
@@ -114,6 +115,7 @@ test('code that fails to come is fetched again', async ({ open }) => {
   const { page } = await open();
   await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'), { times: 2 });
   await page.reload();
+  await expect(page.locator('.frame')).toBeVisible();
   await page.keyboard.press('Alt+4');
   await expect(page.getByRole('heading', { level: 2, name: 'Balances' })).toBeVisible();
 });
