@@ -1,25 +1,12 @@
-import { keccak256 } from 'ethers';
 import type { Interface } from 'ethers';
 import { AppError } from '../shared/errors.ts';
 import { ETH } from '../shared/ids.ts';
-import type { Address, Bytes32, Hex } from '../shared/ids.ts';
-import type { RentalTerms } from '../shared/rental.ts';
+import type { Address, Hex } from '../shared/ids.ts';
+import { leaseIdOf, offerIdOf } from '../shared/typed-data.ts';
 import type { Call, ChainCalls } from './chain.ts';
-import { abiCoder, erc20Interface, offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
+import { erc20Interface, offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
 import type { OfferFields, OfferStatus } from './events.ts';
 import type { NetworkContracts } from './profile.ts';
-
-/** Field order of the Solidity struct `Terms`; RentalTerms has the same names. */
-const TERMS_TYPE =
-  'tuple(bytes32 offerId, uint64 offerVersion, address renter, address provider, address signer, address providerSigner, ' +
-  'address witness, address token, uint128 price, uint32 unit, uint32 minSeconds, uint40 endsBy, uint16 feeBps, ' +
-  'bytes32 specHash, bytes32 salt)';
-
-export const leaseIdOf = (terms: RentalTerms): Bytes32 => keccak256(abiCoder.encode([TERMS_TYPE], [terms])) as Bytes32;
-
-/** The provider's address, then the first 12 bytes of the hash of provider and salt: an id says whose it is. */
-export const offerIdOf = (provider: Address, salt: Bytes32): Bytes32 =>
-  `${provider}${keccak256(abiCoder.encode(['address', 'bytes32'], [provider, salt])).slice(2, 26)}` as Bytes32;
 
 /** Features travel as one text, separated by commas. @throws AppError bad-input for a feature with a comma in it. */
 function featuresText(features: readonly string[]): string {
