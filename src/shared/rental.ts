@@ -37,20 +37,25 @@ export interface RentalTerms {
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const REFUSED_ENV = /^(NVIDIA_|LD_PRELOAD$|LD_LIBRARY_PATH$|LD_AUDIT$)/;
 
+export const imageSchema = z
+  .string()
+  .min(1)
+  .max(300)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._\-/:@]*$/, 'must be an image reference such as busybox:1.36 or name@sha256:…');
+
+/** Variables of a stranger's process, without those that would change how it is loaded or which card it sees. */
+export const envSchema = z
+  .record(z.string().regex(ENV_NAME, 'must be a variable name'), z.string().max(8192))
+  .refine((env) => Object.keys(env).length <= 64, 'has more than 64 variables')
+  .refine((env) => !Object.keys(env).some((name) => REFUSED_ENV.test(name)), 'may not set NVIDIA_* or LD_* variables')
+  .default({});
+
 /** What the renter wants to run. Agreed by hash on chain, sent over the direct line, shown to the owner. */
 export const rentalSpecSchema = z.strictObject({
-  image: z
-    .string()
-    .min(1)
-    .max(300)
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._\-/:@]*$/, 'must be an image reference such as busybox:1.36 or name@sha256:…'),
+  image: imageSchema,
   /** Started as the container's main process; without it the image's own, or a process that waits. */
   command: z.array(z.string().max(4096)).max(64).optional(),
-  env: z
-    .record(z.string().regex(ENV_NAME, 'must be a variable name'), z.string().max(8192))
-    .refine((env) => Object.keys(env).length <= 64, 'has more than 64 variables')
-    .refine((env) => !Object.keys(env).some((name) => REFUSED_ENV.test(name)), 'may not set NVIDIA_* or LD_* variables')
-    .default({}),
+  env: envSchema,
   /** TCP ports inside the container that tunnels may reach. */
   ports: z
     .array(z.int().min(1).max(65_535))
