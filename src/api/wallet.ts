@@ -17,7 +17,23 @@ export const balanceSchema = z.object({
 
 export const movementSchema = z.object({
   at: z.int(),
-  kind: z.enum(['deposit', 'withdraw', 'lock', 'refund', 'earned', 'spent', 'fee', 'penalty', 'faucet']),
+  kind: z.enum([
+    'deposit',
+    'withdraw',
+    'lock',
+    'refund',
+    'earned',
+    'spent',
+    'fee',
+    'penalty',
+    'faucet',
+    'bond',
+    'bond-return',
+    'forfeit',
+    'stake',
+    'unstake',
+    'reward',
+  ]),
   token: tokenSchema,
   /** Signed, in the smallest unit: negative leaves this account. */
   amount: z.string().regex(/^-?\d{1,60}$/),

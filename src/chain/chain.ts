@@ -1,10 +1,12 @@
 import type { Address, Bytes32, Hex } from '../shared/ids.ts';
+import type { JobState, JobTerms } from '../shared/job-terms.ts';
 import type { RentalTerms } from '../shared/rental.ts';
 import type { Progress } from '../shared/ready-check.ts';
 import type { State } from '../shared/emitter.ts';
 import type { OfferPage, OfferSearch } from '../store/search-offers.ts';
+import type { IndexedJob, IndexedJobDeal, JobStats, OpenJobsFilter, Standing } from '../store/indexed-jobs.ts';
 import type { IndexedLease, IndexedOffer } from '../store/market-rows.ts';
-import type { ChainEvent, OfferFields, OfferStatus } from './events.ts';
+import type { ChainEvent, JuryVerdict, OfferFields, OfferStatus, StakeRole } from './events.ts';
 import type { NetworkProfile } from './profile.ts';
 
 /** An EIP-1559 transaction, complete but for the signature. */
@@ -90,6 +92,46 @@ export interface ChainCalls {
   raiseLease(terms: RentalTerms, secs: number, signature: Hex): Call;
   finalizeLease(terms: RentalTerms): Call;
   expireLease(terms: RentalTerms): Call;
+  /**
+   * Jobs. All of them throw AppError `unsupported` on a network whose profile names no jobs contract. The bounty comes
+   * out of the renter's Vault balance, for which the jobs contract must be authorized there; with `value` (wei, ETH
+   * bounties only) it is sent along instead. @param spec the exact text whose keccak256 stands in the terms
+   */
+  postJob(terms: JobTerms, spec: string, value?: bigint): Call;
+  cancelJob(terms: JobTerms): Call;
+  /** By the renter, with the provider's signed `Acceptance(jobId, offerId, validUntil)`. */
+  assignJob(terms: JobTerms, offerId: Bytes32, validUntil: number, signature: Hex): Call;
+  /** By the provider or its operator. The bond comes out of its Vault balance, authorized as above. */
+  claimJob(terms: JobTerms, offerId: Bytes32): Call;
+  /** `resultId` of a copy is `commitmentOf(jobId, provider, resultId, salt)`. */
+  submitJob(terms: JobTerms, offerId: Bytes32, resultId: Bytes32): Call;
+  acceptJob(terms: JobTerms, offerId: Bytes32): Call;
+  finalizeJob(terms: JobTerms, offerId: Bytes32): Call;
+  expireJob(terms: JobTerms, offerId: Bytes32): Call;
+  /** The challenger's bond (`challengeBondOf`) as the bounty in `postJob`. */
+  challengeJob(terms: JobTerms, offerId: Bytes32, value?: bigint): Call;
+  resolveJob(terms: JobTerms, offerId: Bytes32): Call;
+  /** By the arbiter. */
+  decideJob(terms: JobTerms, offerId: Bytes32, valid: boolean): Call;
+  revealJob(terms: JobTerms, offerId: Bytes32, resultId: Bytes32, salt: Bytes32): Call;
+  concludeJob(terms: JobTerms): Call;
+  collectJob(terms: JobTerms, offerId: Bytes32): Call;
+  /** ETH's address for none. */
+  setJobOperator(operator: Address): Call;
+  /** Puts a verified deal into the Record, once. */
+  recordJob(terms: JobTerms, offerId: Bytes32): Call;
+  /** Lets an inactive provider take jobs again. */
+  requalify(): Call;
+  /** WATT out of the Vault balance: deposit it there and authorize the Stakes contract first. */
+  stake(role: StakeRole, amount: bigint): Call;
+  unbondStake(role: StakeRole, amount: bigint): Call;
+  releaseStake(role: StakeRole): Call;
+  /** keccak256(abi.encode(JobTerms)). */
+  jobId(terms: JobTerms): Bytes32;
+  /** Id of a provider's run: the job's own where there is one copy. */
+  jobDealId(terms: JobTerms, offerId: Bytes32): Bytes32;
+  copyId(jobId: Bytes32, provider: Address): Bytes32;
+  commitmentOf(jobId: Bytes32, provider: Address, resultId: Bytes32, salt: Bytes32): Bytes32;
   /** Several calls to one contract in one transaction; all or nothing. None of them may carry value. */
   batch(calls: readonly Call[]): Call;
   /** A plain transfer out of the wallet. */
@@ -110,12 +152,47 @@ export interface LeaseState {
   claimSeconds: number;
 }
 
+/** A job, or one provider's run of it, as the chain stores it now. */
+export interface JobDealState {
+  state: JobState;
+  /** Unix seconds at which the window ends; 0 before it begins. */
+  until: number;
+  /** Of a job with several copies. */
+  taken: number;
+  submitted: number;
+  revealed: number;
+  agreeing: number;
+}
+
+export interface StakeStatus {
+  /** Smallest units of WATT. */
+  staked: bigint;
+  unbonding: bigint;
+  atRisk: bigint;
+  /** Unix seconds from which what is unbonding can be released. */
+  releaseAt: number;
+  active: boolean;
+}
+
+/** What governance asks of new jobs and their takers. */
+export interface JobRequirements {
+  /** Smallest units of WATT. */
+  minProviderStake: bigint;
+  /** Share of the stake that a rejected result costs, hundredths of a percent. A job's terms repeat it. */
+  slashBps: number;
+  feeBps: number;
+  /** Unix seconds until which no job can be posted or taken; in the past when there is no pause. */
+  pausedUntil: number;
+  /** Reputation in points below which a provider gets no new jobs. */
+  inactiveBelow: number;
+}
+
 export interface ChainReads {
   /** Held by the account itself, outside the Vault. ETH is the zero address. */
   walletBalance(account: Address, token: Address): Promise<bigint>;
   vaultBalance(account: Address, token: Address): Promise<bigint>;
-  /** Locked by `module` for this account. */
-  vaultLocked(account: Address, token: Address): Promise<bigint>;
+  /** Locked by `module` (the Rentals contract where it is left out) for this account. */
+  vaultLocked(account: Address, token: Address, module?: Address): Promise<bigint>;
   isAuthorized(account: Address, module: Address): Promise<boolean>;
   lease(leaseId: Bytes32): Promise<LeaseState>;
   /**
@@ -125,6 +202,18 @@ export interface ChainReads {
   offer(offerId: Bytes32): Promise<{ version: number; status: OfferStatus; free: number; offer: OfferFields } | null>;
   /** Hundredths of a percent taken from a provider's gross in new deals. */
   feeBps(): Promise<number>;
+  /** State `none` when the contract knows no job or deal of this id. */
+  jobDeal(id: Bytes32): Promise<JobDealState>;
+  /** A jury's finding; `over`: it stands, at the latest at `endsAt` (unix seconds). */
+  jury(jobId: Bytes32): Promise<{ verdict: JuryVerdict; over: boolean; endsAt: number }>;
+  jobRequirements(): Promise<JobRequirements>;
+  stake(role: StakeRole, account: Address): Promise<StakeStatus>;
+  /** Whether its reputation lets a provider take new jobs; its stake is another question. */
+  isActive(provider: Address): Promise<boolean>;
+  /** Hundredths of a point. */
+  reputation(provider: Address): Promise<number>;
+  /** The key that may act for a provider in jobs. */
+  operatorOf(provider: Address): Promise<Address | null>;
 }
 
 export interface Head {
@@ -142,7 +231,7 @@ export interface SyncState {
   progress: Progress | null;
   /** Logs of the market's contracts that made no sense and were left out. */
   skippedLogs: number;
-  /** Grows whenever an offer or lease in index.db changed: screens search again. */
+  /** Grows whenever an offer, lease or job in index.db changed: screens search again. */
   revision: number;
 }
 
@@ -154,8 +243,9 @@ export interface Chain {
   /** Newest known block time in unix seconds; the clock's time while there is none. */
   now(): number;
   /**
-   * Confirmed events that concern one of the watched accounts, in chain order, each at least once: after a restart
-   * delivery goes on after the last batch whose listeners all returned. Listeners run synchronously and in order of
+   * Confirmed events that concern one of the watched accounts, each at least once: after a restart delivery goes on
+   * after the last batch whose listeners all returned. In chain order; the history of an account that is watched later
+   * comes by itself, older than what the others have had. Listeners run synchronously and in order of
    * registration; money movements of the batch are already booked in the ledger.
    */
   onEvents(listener: (events: readonly ChainEvent[]) => void): () => void;
@@ -167,6 +257,11 @@ export interface Chain {
    * @throws AppError insufficient-funds, wrong-network, network-down, reverted, locked, cancelled
    */
   send(call: Call, options: SendOptions): Promise<Receipt>;
+  /**
+   * Sends as another account, in an order of nonces of its own. What an earlier life of this account stored is sent
+   * again at once. Cheap to call again; the newest signer of an address is used.
+   */
+  as(signer: TransactionSigner): Pick<Chain, 'send'>;
   /** Searches index.db in a worker thread. */
   search(query: OfferSearch): Promise<OfferPage>;
   /** From index.db; null when unknown. */
@@ -175,5 +270,19 @@ export interface Chain {
   lease(leaseId: Bytes32): IndexedLease | null;
   offersOf(provider: Address): IndexedOffer[];
   leasesOf(account: Address, options?: { open?: boolean }): IndexedLease[];
+  /** From index.db; null when unknown. */
+  job(jobId: Bytes32): IndexedJob | null;
+  /** Every provider's run of a job, in the order they took it. */
+  jobDeals(jobId: Bytes32): IndexedJobDeal[];
+  jobDeal(dealId: Bytes32): IndexedJobDeal | null;
+  /** Newest first. Without a role: as either. `open` leaves out those that are over. */
+  jobsOf(account: Address, options?: { role?: 'renter' | 'provider'; open?: boolean; limit?: number }): IndexedJob[];
+  /** A provider's runs, newest first. `open` leaves out those that are settled. */
+  jobDealsOf(provider: Address, options?: { open?: boolean; limit?: number }): IndexedJobDeal[];
+  /** Jobs that can be taken now, the one that has to be started soonest first. */
+  openJobs(filter: OpenJobsFilter): IndexedJob[];
+  jobStats(): JobStats;
+  /** As the events tell it; what everybody starts with for an account without any. */
+  standing(account: Address): Standing;
   close(): Promise<void>;
 }

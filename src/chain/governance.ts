@@ -3,14 +3,15 @@ import { id as hashOfText, keccak256 } from 'ethers';
 import type { Interface } from 'ethers';
 import { AppError } from '../shared/errors.ts';
 import type { Address, Bytes32, Hex } from '../shared/ids.ts';
-import type { Call } from './chain.ts';
+import type { Call, StakeStatus } from './chain.ts';
 import { abiCoder, governorInterface, parametersInterface, stakesInterface } from './contract-interfaces.ts';
+import type { StakeRole } from './events.ts';
 import type { NetworkContracts } from './profile.ts';
 import { toBytes } from './rpc.ts';
 import type { Rpc } from './rpc.ts';
 
-export const STAKE_ROLES = ['provider', 'validator'] as const;
-export type StakeRole = (typeof STAKE_ROLES)[number];
+/** As the contract numbers them. */
+export const STAKE_ROLES: readonly StakeRole[] = ['provider', 'validator'];
 
 /** As the contract numbers them. */
 export const VOTES = { against: 0, for: 1, abstain: 2 } as const;
@@ -45,16 +46,6 @@ export interface ProposalStatus {
   endsAt: number;
   /** Unix seconds from which it can be executed; 0 while it is not queued. */
   executableAt: number;
-}
-
-export interface StakeStatus {
-  /** Smallest units of WATT. */
-  staked: bigint;
-  unbonding: bigint;
-  atRisk: bigint;
-  /** Unix seconds from which what is unbonding can be released. */
-  releaseAt: number;
-  active: boolean;
 }
 
 type Staking = Required<{ [K in 'stakes' | 'watt' | 'governor' | 'timelock' | 'parameters']: Address }>;

@@ -37,3 +37,49 @@ export interface JobTerms {
   specHash: Bytes32;
   salt: Bytes32;
 }
+
+/** What the contract says about a job, or about one provider's run of it (a deal), in its order. */
+export const JOB_STATES = [
+  'none',
+  'open',
+  'assigned',
+  'submitted',
+  'disputed',
+  /** A copy whose result is known and waits for the others. */
+  'revealed',
+  'verified',
+  'refunded',
+  'rejected',
+  /** A copy whose result was not the one agreed on. */
+  'outvoted',
+] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+/** Bounds of `window`, in seconds. */
+export const MIN_WINDOW_SECONDS = 1800;
+export const MAX_WINDOW_SECONDS = 14 * 86_400;
+/** Farthest deadline, in seconds from the posting. */
+export const MAX_DEADLINE_SECONDS = 90 * 86_400;
+
+const BPS = 10_000n;
+const LATE_FEE_BPS = 1000n;
+const CHALLENGE_BPS = 1000n;
+
+/** What a late taker pays out of its bond, and the least bond outside tier 1; smallest units. */
+export const lateFeeOf = ({ bounty, copies }: Pick<JobTerms, 'bounty' | 'copies'>): bigint =>
+  (bounty * LATE_FEE_BPS) / BPS / BigInt(copies);
+
+/** What a challenger locks, smallest units. */
+export const challengeBondOf = ({ bounty }: Pick<JobTerms, 'bounty'>): bigint => (bounty * CHALLENGE_BPS) / BPS;
+
+/** What a deal puts at risk of its taker's stake, smallest units of WATT. */
+export const riskOf = ({ minStake, slashBps }: Pick<JobTerms, 'minStake' | 'slashBps'>): bigint =>
+  (minStake * BigInt(slashBps)) / BPS;
+
+/** Unix seconds: the last block time at which somebody may still take it. */
+export const lastStartOf = ({ deadline, minRun }: Pick<JobTerms, 'deadline' | 'minRun'>): number =>
+  Math.min(deadline - minRun, deadline - 1);
+
+/** Unix seconds from which no copy can be revealed. @param until the job's window end on chain, 0 before it begins */
+export const revealEndOf = ({ deadline, window }: Pick<JobTerms, 'deadline' | 'window'>, until: number): number =>
+  until === 0 ? deadline + window : until;

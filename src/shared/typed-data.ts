@@ -200,6 +200,15 @@ export const jobIdOf = (terms: JobTerms): Bytes32 => keccak256(coder.encode([JOB
 export const copyIdOf = (jobId: Bytes32, provider: Address): Bytes32 =>
   keccak256(coder.encode(['bytes32', 'address'], [jobId, provider])) as Bytes32;
 
+/** An offer's id begins with its provider's address. */
+export const providerOfOffer = (offerId: Bytes32): Address => offerId.slice(0, 42).toLowerCase() as Address;
+
+/** The id of a provider's run of a job: the job's own where there is one copy. */
+export function dealIdOf(terms: JobTerms, offerId: Bytes32): Bytes32 {
+  const jobId = jobIdOf(terms);
+  return terms.copies === 1 ? jobId : copyIdOf(jobId, providerOfOffer(offerId));
+}
+
 /** What a copy submits before it may show its result: bound to job and provider, so that copying it is of no use. */
 export const resultCommitment = (jobId: Bytes32, provider: Address, resultId: Bytes32, salt: Bytes32): Bytes32 =>
   keccak256(coder.encode(['bytes32', 'address', 'bytes32', 'bytes32'], [jobId, provider, resultId, salt])) as Bytes32;

@@ -1,4 +1,5 @@
 import type { Address, Bytes32, Hex } from '../shared/ids.ts';
+import type { JobTerms } from '../shared/job-terms.ts';
 import type { RentalPhase, RentalSpec, RentalTerms } from '../shared/rental.ts';
 import type { Json } from '../shared/json.ts';
 
@@ -38,6 +39,166 @@ export interface Deal {
 
 export type DealChange = Partial<Omit<Deal, 'leaseId' | 'role' | 'terms' | 'offerId' | 'createdAt' | 'updatedAt'>>;
 
+/** Where a renter's task stands, finer than what the chain says. The last three are ends. */
+export const JOB_TASK_PHASES = [
+  'waiting',
+  'posting',
+  'open',
+  'assigning',
+  'assigned',
+  'submitted',
+  'verifying',
+  'accepting',
+  'refunding',
+  'verified',
+  'failed',
+  'cancelled',
+] as const;
+export type JobTaskPhase = (typeof JOB_TASK_PHASES)[number];
+
+/** One provider's run of a task's current or an earlier attempt, as the renter knows it. */
+export interface JobTaskDeal {
+  dealId: Bytes32;
+  jobId: Bytes32;
+  provider: Address;
+  offerId: Bytes32;
+  /** The provider's own word, or what the chain says. */
+  phase: string;
+  detail: string;
+  /** Unix seconds by the provider's clock. */
+  startedAt: number | null;
+  finishedAt: number | null;
+  exitCode: number | null;
+  resultCid: string | null;
+}
+
+/** One task of the renter's. Written before the act it records; stable over its attempts on chain. */
+export interface JobTask {
+  /** Made by the renter's host. */
+  taskId: string;
+  /** All tasks of one submission share it. */
+  batchId: string;
+  /** Who pays. */
+  account: Address;
+  /** The command that submitted it. */
+  commandId: string;
+  name: string;
+  index: number;
+  of: number;
+  /** The job file without its secrets. Kept once for all tasks that share it. */
+  file: Json;
+  /** Values for the chosen provider; null once the task has ended, whatever was put. */
+  secrets: Record<string, string> | null;
+  /** Exact text of the spec as it is posted. */
+  specText: string;
+  /** Of the current attempt; null before the first is made. */
+  terms: JobTerms | null;
+  jobId: Bytes32 | null;
+  attempts: number;
+  phase: JobTaskPhase;
+  /** Plain words about the phase. */
+  detail: string;
+  priority: number;
+  /** Unix seconds before which it is not tried again. */
+  notBefore: number;
+  deals: JobTaskDeal[];
+  resultCid: string | null;
+  /** What verifying the result found. */
+  verdict: Json | null;
+  /** Smallest units of the bounty's token, known at the end. */
+  paid: bigint | null;
+  refund: bigint | null;
+  /** Unix seconds. */
+  endedAt: number | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export type JobTaskChange = Partial<
+  Omit<JobTask, 'taskId' | 'batchId' | 'account' | 'commandId' | 'index' | 'of' | 'file' | 'createdAt' | 'updatedAt'>
+>;
+
+/** A task without what is long: for lists of thousands. */
+export type JobTaskSummary = Omit<JobTask, 'file' | 'secrets' | 'specText'>;
+
+export interface JobTaskFilter {
+  account?: Address;
+  batchId?: string;
+  /** Only those that have not ended; false: only those that have. */
+  open?: boolean;
+  phases?: readonly JobTaskPhase[];
+  /** 1 to 1000; 100 where it is left out. */
+  limit?: number;
+  /** From the page before. */
+  cursor?: string;
+}
+
+/** Where a provider's run of a job stands. The last two are ends. */
+export const JOB_RUN_PHASES = [
+  /** About to be taken by a claim of this host's own. */
+  'claiming',
+  'assigned',
+  'fetching',
+  'preparing',
+  'running',
+  'packing',
+  'submitting',
+  'submitted',
+  'revealing',
+  'settled',
+  'failed',
+] as const;
+export type JobRunPhase = (typeof JOB_RUN_PHASES)[number];
+
+/** One deal of the provider's. Written before the act it records. */
+export interface JobRun {
+  dealId: Bytes32;
+  jobId: Bytes32;
+  /** The provider. */
+  account: Address;
+  offerId: Bytes32;
+  terms: JobTerms;
+  /** Exact text of the spec as it was posted. */
+  specText: string;
+  phase: JobRunPhase;
+  /** Plain words about the phase. */
+  detail: string;
+  /** Unix seconds. */
+  startedAt: number | null;
+  finishedAt: number | null;
+  exitCode: number | null;
+  resultCid: string | null;
+  /** Of a copy's commitment: without it the result can never be revealed. */
+  salt: Bytes32 | null;
+  /** Unix seconds before which it has to be submitted. */
+  submitDeadline: number;
+  /** Gross that was earned, smallest units of `terms.token`; null before it is settled. */
+  paid: bigint | null;
+  settledAt: number | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export type JobRunChange = Partial<
+  Omit<JobRun, 'dealId' | 'jobId' | 'account' | 'offerId' | 'terms' | 'specText' | 'createdAt' | 'updatedAt'>
+>;
+
+export interface JobRunFilter {
+  account?: Address;
+  /** Only those that have not ended; false: only those that have. */
+  open?: boolean;
+  /** 1 to 1000; 100 where it is left out. */
+  limit?: number;
+  /** From the page before. */
+  cursor?: string;
+}
+
+/** One page of a list, newest first; `cursor` is null on the last. */
+export interface LedgerPage<T> {
+  rows: T[];
+  cursor: string | null;
+}
+
 export type MovementKind =
   | 'deposit'
   | 'withdraw'
@@ -47,7 +208,17 @@ export type MovementKind =
   | 'spent'
   | 'fee'
   | 'penalty'
-  | 'faucet';
+  | 'faucet'
+  /** A provider's or challenger's bond: locked (negative), and what came back of it. */
+  | 'bond'
+  | 'bond-return'
+  /** What somebody else forfeited to this account. */
+  | 'forfeit'
+  /** WATT put into stake (negative) and out of it again. */
+  | 'stake'
+  | 'unstake'
+  /** Part of a slash for who found the fault. */
+  | 'reward';
 
 /**
  * Money that moved for one account, once: the key is (chainId, txHash, logIndex, kind, account) because one log can
@@ -63,6 +234,9 @@ export interface Movement {
   amount: bigint;
   kind: MovementKind;
   leaseId: Bytes32 | null;
+  jobId: Bytes32 | null;
+  /** The provider's run of the job that it is about; null for the job as a whole. */
+  dealId: Bytes32 | null;
   block: number;
   /** Unix seconds. */
   at: number;
@@ -76,6 +250,10 @@ export interface Notification {
   title: string;
   body: string;
   leaseId: Bytes32 | null;
+  /** The renter's task it is about. */
+  taskId?: string | null;
+  /** The provider's run of a job it is about. */
+  dealId?: Bytes32 | null;
 }
 
 /** What the owner wants to be offered; the chain may lag behind. `params` is validated by the caller. */
@@ -120,9 +298,29 @@ export interface LedgerReader {
     /** Newest first. `open` leaves out those closed on chain. */
     list(filter?: { role?: DealRole; open?: boolean; limit?: number }): Deal[];
   };
+  tasks: {
+    get(taskId: string): JobTask | null;
+    /** The task whose current attempt this is. */
+    byJob(jobId: Bytes32): JobTask | null;
+    /** Newest first. @throws AppError bad-input for a cursor of another list */
+    list(filter?: JobTaskFilter): LedgerPage<JobTaskSummary>;
+    /** How many there are in each phase; phases without any are left out. */
+    count(filter?: Pick<JobTaskFilter, 'account' | 'batchId'>): Partial<Record<JobTaskPhase, number>>;
+  };
+  runs: {
+    get(dealId: Bytes32): JobRun | null;
+    /** Newest first. @throws AppError bad-input for a cursor of another list */
+    list(filter?: JobRunFilter): LedgerPage<JobRun>;
+  };
   movements: {
     /** Newest first. */
-    list(filter: { chainId: number; account?: Address; leaseId?: Bytes32; limit?: number }): Movement[];
+    list(filter: {
+      chainId: number;
+      account?: Address;
+      leaseId?: Bytes32;
+      jobId?: Bytes32;
+      limit?: number;
+    }): Movement[];
     /** Sum of amounts, per token. */
     sum(filter: {
       chainId: number;
@@ -157,6 +355,18 @@ export interface Ledger extends LedgerReader {
     put(deal: Omit<Deal, 'updatedAt'>): Deal;
     /** Changes the members given. @throws AppError not-found */
     update(leaseId: Bytes32, role: DealRole, change: DealChange): Deal;
+  };
+  tasks: LedgerReader['tasks'] & {
+    /** Inserts; an existing row of the same id is left as it is and returned. */
+    put(task: Omit<JobTask, 'updatedAt'>): JobTask;
+    /** Changes the members given. A task that ends loses its secrets. @throws AppError not-found */
+    update(taskId: string, change: JobTaskChange): JobTask;
+  };
+  runs: LedgerReader['runs'] & {
+    /** Inserts; an existing row of the same deal is left as it is and returned. */
+    put(run: Omit<JobRun, 'updatedAt'>): JobRun;
+    /** Changes the members given. @throws AppError not-found */
+    update(dealId: Bytes32, change: JobRunChange): JobRun;
   };
   movements: LedgerReader['movements'] & {
     /** False when it was booked before. */
