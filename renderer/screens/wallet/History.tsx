@@ -15,13 +15,19 @@ type Movement = ApiOutputs['wallet']['history'][number];
 const WORDS: Record<Movement['kind'], string> = {
   deposit: 'Deposited',
   withdraw: 'Withdrawn',
-  lock: 'Locked for a rental',
-  refund: 'Came back from a rental',
+  lock: 'Locked for a rental or job',
+  refund: 'Came back from a rental or job',
   earned: 'Earned',
   spent: 'Spent',
   fee: 'Network fee',
   penalty: 'Penalty',
   faucet: 'Practice money',
+  bond: 'Bond locked for a job',
+  'bond-return': 'Bond came back',
+  forfeit: 'Forfeited to you',
+  stake: 'Staked',
+  unstake: 'Stake came back',
+  reward: 'Reward for a found fault',
 };
 
 /** Every movement with the transaction that made it. */
