@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
@@ -226,9 +227,9 @@ contract Jobs is EIP712, Multicall {
     function cancel(JobTerms calldata terms) external {
         if (msg.sender != terms.renter) revert NotRenter(msg.sender, terms.renter);
         bytes32 jobId = jobIdOf(terms);
-        Job memory job = _jobs[jobId];
+        Job storage job = _jobs[jobId];
         if (job.state != State.OPEN || job.taken != 0) revert WrongState(jobId, job.state);
-        _jobs[jobId].state = State.REFUNDED;
+        job.state = State.REFUNDED;
         emit Cancelled(jobId);
         vault.unlock(terms.token, terms.renter, terms.bounty);
     }
@@ -241,13 +242,11 @@ contract Jobs is EIP712, Multicall {
         if (block.timestamp > validUntil) revert AcceptanceExpired(validUntil);
         bytes32 jobId = jobIdOf(terms);
         address provider = _providerOf(offerId);
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(ACCEPTANCE_TYPEHASH, jobId, offerId, validUntil)));
-        if (!SignatureChecker.isValidSignatureNow(provider, digest, signature)) {
-            address operator = operatorOf[provider];
-            if (operator == address(0) || !SignatureChecker.isValidSignatureNow(operator, digest, signature)) {
-                revert BadSignature(provider);
-            }
-        }
+        _checkSigned(
+            provider,
+            _hashTypedDataV4(keccak256(abi.encode(ACCEPTANCE_TYPEHASH, jobId, offerId, validUntil))),
+            signature
+        );
         _assign(terms, jobId, offerId);
     }
 
@@ -282,7 +281,7 @@ contract Jobs is EIP712, Multicall {
         if (block.timestamp >= terms.deadline) revert TooLate(block.timestamp, terms.deadline);
         bytes32 jobId = jobIdOf(terms);
         bytes32 dealId = _dealIdOf(terms, jobId, offerId);
-        Job memory deal = _requireDeal(dealId, offerId, State.ASSIGNED);
+        Job storage deal = _requireDeal(dealId, offerId, State.ASSIGNED);
         uint40 until = uint40(block.timestamp) + terms.window;
         deal.state = State.SUBMITTED;
         if (terms.copies != 1) {
@@ -294,7 +293,6 @@ contract Jobs is EIP712, Multicall {
         } else {
             deal.until = until;
         }
-        _jobs[dealId] = deal;
         emit Submitted(dealId, resultId, until);
     }
 
@@ -302,7 +300,7 @@ contract Jobs is EIP712, Multicall {
 
     /// @notice Pays for a result that nobody has challenged within the window.
     function finalize(JobTerms calldata terms, bytes32 offerId) external {
-        (bytes32 jobId, Job memory job) = _requireSingle(terms, offerId, State.SUBMITTED);
+        (bytes32 jobId, Job storage job) = _requireSingle(terms, offerId, State.SUBMITTED);
         if (block.timestamp < job.until) revert WindowOpen(jobId, job.until);
         _payBounty(terms, jobId, offerId);
     }
@@ -313,13 +311,14 @@ contract Jobs is EIP712, Multicall {
         bytes32 jobId = jobIdOf(terms);
         bytes32 dealId = _dealIdOf(terms, jobId, offerId);
         bool single = terms.copies == 1;
-        State state = _jobs[dealId].state;
+        Job storage deal = _jobs[dealId];
+        State state = deal.state;
         uint256 expiresAt = terms.deadline;
         if (!single && state == State.SUBMITTED) expiresAt = _revealEnd(terms, _jobs[jobId].until);
         else if (state != State.ASSIGNED) revert WrongState(dealId, state);
-        _checkOffer(dealId, offerId);
+        if (deal.offerHash != _hashOf(offerId)) revert WrongOffer(offerId);
         if (block.timestamp < expiresAt) revert NotExpired(dealId, expiresAt);
-        _jobs[dealId].state = State.REFUNDED;
+        deal.state = State.REFUNDED;
         uint256 refund = single ? terms.bounty : 0;
         emit Settled(dealId, State.REFUNDED, 0, 0, refund, lateFeeOf(terms));
 
@@ -330,7 +329,7 @@ contract Jobs is EIP712, Multicall {
 
     /// @notice Says that a submitted result is wrong or cannot be had. A jury decides; the caller locks a bond until then.
     function challenge(JobTerms calldata terms, bytes32 offerId) external payable {
-        (bytes32 jobId, Job memory job) = _requireSingle(terms, offerId, State.SUBMITTED);
+        (bytes32 jobId, Job storage job) = _requireSingle(terms, offerId, State.SUBMITTED);
         if (block.timestamp >= job.until) revert WindowOver(jobId, job.until);
         _jobs[jobId].state = State.DISPUTED;
         challengerOf[jobId] = msg.sender;
@@ -482,13 +481,13 @@ contract Jobs is EIP712, Multicall {
     // ------------------------------------------------------------------------------------------------ internal
 
     function _checkTerms(JobTerms calldata terms) private view {
-        uint16 feeBps = _checkNotPaused();
+        (uint16 feeBps, uint40 pausedUntil, uint16 slashBps, uint96 leastStake, bool tokenAllowed) =
+            parameters.forNewJob(terms.token);
+        if (block.timestamp < pausedUntil) revert DealsPaused(pausedUntil);
         if (terms.feeBps != feeBps) revert FeeChanged(terms.feeBps, feeBps);
-        uint16 slashBps = parameters.slashBps();
         if (terms.slashBps != slashBps) revert SlashChanged(terms.slashBps, slashBps);
-        uint96 leastStake = parameters.minProviderStake();
         if (terms.minStake < leastStake) revert StakeTooLow(terms.minStake, leastStake);
-        if (terms.token != address(0) && !parameters.isTokenAllowed(terms.token)) revert TokenNotAllowed(terms.token);
+        if (!tokenAllowed) revert TokenNotAllowed(terms.token);
         if (terms.bounty == 0) revert BadBounty(terms.bounty);
         if (
             terms.tier > 3 || terms.copies > MAX_COPIES || terms.agree > terms.copies
@@ -503,16 +502,11 @@ contract Jobs is EIP712, Multicall {
         if (terms.window < MIN_WINDOW_SECONDS || terms.window > MAX_WINDOW_SECONDS) revert BadWindow(terms.window);
     }
 
-    function _checkNotPaused() private view returns (uint16 feeBps) {
-        uint40 pausedUntil;
-        (feeBps, pausedUntil) = parameters.forNewDeal();
-        if (block.timestamp < pausedUntil) revert DealsPaused(pausedUntil);
-    }
-
     function _assign(JobTerms calldata terms, bytes32 jobId, bytes32 offerId) private {
-        Job memory job = _jobs[jobId];
+        Job storage job = _jobs[jobId];
         if (job.state != State.OPEN) revert WrongState(jobId, job.state);
-        _checkNotPaused();
+        (, uint40 pausedUntil) = parameters.forNewDeal();
+        if (block.timestamp < pausedUntil) revert DealsPaused(pausedUntil);
         if (block.timestamp + terms.minRun > terms.deadline || block.timestamp >= terms.deadline) {
             revert TooLate(block.timestamp, terms.deadline);
         }
@@ -523,29 +517,40 @@ contract Jobs is EIP712, Multicall {
         if (!record.isActive(provider)) revert InactiveProvider(provider);
 
         bytes32 dealId = jobId;
+        Job storage deal = job;
         if (terms.copies != 1) {
             dealId = copyIdOf(jobId, provider);
-            if (_jobs[dealId].state != State.NONE) revert WrongState(dealId, _jobs[dealId].state);
+            deal = _jobs[dealId];
+            if (deal.state != State.NONE) revert WrongState(dealId, deal.state);
             if (job.taken == terms.copies) revert NoCopyLeft(jobId, terms.copies);
             ++job.taken;
-            _jobs[jobId] = job;
         }
-        _jobs[dealId] = Job(_hashOf(offerId), 0, 0, 0, 0, 0, State.ASSIGNED);
+        deal.offerHash = _hashOf(offerId);
+        deal.state = State.ASSIGNED;
         emit Assigned(dealId, jobId, provider, offerId);
 
-        _takeUnit(terms, offerId, provider);
+        _takeUnit(terms, offerId);
         uint256 risk = riskOf(terms);
         if (risk != 0) stakes.engage(IStakes.Role.PROVIDER, provider, risk);
         if (terms.bond != 0) vault.lock(terms.token, provider, terms.bond);
     }
 
-    function _takeUnit(JobTerms calldata terms, bytes32 offerId, address provider) private {
-        Offers.Offer memory offer = offers.get(offerId);
-        if (offer.gpuCount < terms.gpuCount || offer.gpuMemoryGb < terms.gpuMemoryGb) {
-            revert HardwareTooSmall(offerId, offer.gpuCount, offer.gpuMemoryGb);
-        }
+    /// By the provider or its operator. Whose key signed is looked at first: that asks no other account, and nearly all are
+    /// signed by a key.
+    function _checkSigned(address provider, bytes32 digest, bytes calldata signature) private view {
+        (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (signer != address(0) && (signer == provider || signer == operatorOf[provider])) return;
+        if (SignatureChecker.isValidERC1271SignatureNowCalldata(provider, digest, signature)) return;
+        if (SignatureChecker.isValidERC1271SignatureNowCalldata(operatorOf[provider], digest, signature)) return;
+        revert BadSignature(provider);
+    }
+
+    function _takeUnit(JobTerms calldata terms, bytes32 offerId) private {
         // What a unit costs by the hour does not matter here, so the offer may be in any version.
-        offers.take(offerId, offer.version, provider, offer.termsHash);
+        (uint8 gpuCount, uint16 gpuMemoryGb) = offers.takeAny(offerId);
+        if (gpuCount < terms.gpuCount || gpuMemoryGb < terms.gpuMemoryGb) {
+            revert HardwareTooSmall(offerId, gpuCount, gpuMemoryGb);
+        }
     }
 
     function _carryOut(JobTerms calldata terms, bytes32 jobId, bytes32 offerId, Juries.Verdict verdict) private {
@@ -585,13 +590,14 @@ contract Jobs is EIP712, Multicall {
         offers.free(offerId);
         uint256 risk = riskOf(terms);
         if (risk != 0) stakes.disengage(IStakes.Role.PROVIDER, provider, risk);
-        if (terms.bond != 0) vault.pay(terms.token, provider, terms.renter, forfeit, 0, terms.bond - forfeit);
+        if (forfeit != 0) vault.pay(terms.token, provider, terms.renter, forfeit, 0, terms.bond - forfeit);
+        else if (terms.bond != 0) vault.unlock(terms.token, provider, terms.bond);
     }
 
     function _requireSingle(JobTerms calldata terms, bytes32 offerId, State state)
         private
         view
-        returns (bytes32 jobId, Job memory job)
+        returns (bytes32 jobId, Job storage job)
     {
         jobId = jobIdOf(terms);
         if (terms.copies != 1) revert HasCopies(jobId);
@@ -604,14 +610,10 @@ contract Jobs is EIP712, Multicall {
         if (_jobs[jobId].state != state) revert WrongState(jobId, _jobs[jobId].state);
     }
 
-    function _requireDeal(bytes32 dealId, bytes32 offerId, State state) private view returns (Job memory deal) {
+    function _requireDeal(bytes32 dealId, bytes32 offerId, State state) private view returns (Job storage deal) {
         deal = _jobs[dealId];
         if (deal.state != state) revert WrongState(dealId, deal.state);
-        _checkOffer(dealId, offerId);
-    }
-
-    function _checkOffer(bytes32 dealId, bytes32 offerId) private view {
-        if (_jobs[dealId].offerHash != _hashOf(offerId)) revert WrongOffer(offerId);
+        if (deal.offerHash != _hashOf(offerId)) revert WrongOffer(offerId);
     }
 
     function _checkProvider(bytes32 offerId) private view {

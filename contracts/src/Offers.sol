@@ -184,6 +184,19 @@ contract Offers is Multicall {
         _offers[offerId].taken = offer.taken + 1;
     }
 
+    /// @notice Takes one unit for a new deal that does not depend on the offer's price: of any version.
+    /// @return gpuCount Cards in the bundle.
+    /// @return gpuMemoryGb Memory of one card in GiB.
+    function takeAny(bytes32 offerId) external onlyModule returns (uint8 gpuCount, uint16 gpuMemoryGb) {
+        Offer storage offer = _offers[offerId];
+        (Status status, uint16 units, uint16 taken) = (offer.status, offer.units, offer.taken);
+        if (status == Status.NONE) revert UnknownOffer(offerId);
+        if (status != Status.ACTIVE) revert WrongStatus(offerId, status);
+        if (taken >= units) revert NoFreeUnit(offerId, units);
+        (gpuCount, gpuMemoryGb) = (offer.gpuCount, offer.gpuMemoryGb);
+        offer.taken = taken + 1;
+    }
+
     /// @notice Gives one unit back when a deal ends.
     function free(bytes32 offerId) external onlyModule {
         --_offers[offerId].taken;

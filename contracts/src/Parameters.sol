@@ -152,6 +152,21 @@ contract Parameters is AccessManaged {
         return (feeBps, newDealsPausedUntil);
     }
 
+    /// @notice What a job's terms are held to when it is posted, in one read.
+    /// @param token What the bounty is in.
+    /// @return fee Network fee in hundredths of a percent.
+    /// @return pausedUntil Unix seconds until which no new deal can open.
+    /// @return slash Share of the taker's stake that a rejected result costs, in hundredths of a percent.
+    /// @return minStake Least stake of a taker, in smallest units of WATT.
+    /// @return tokenAllowed Whether `token` is accepted.
+    function forNewJob(address token)
+        external
+        view
+        returns (uint16 fee, uint40 pausedUntil, uint16 slash, uint96 minStake, bool tokenAllowed)
+    {
+        return (feeBps, newDealsPausedUntil, slashBps, minProviderStake, isTokenAllowed[token]);
+    }
+
     function _checkMinStake(uint96 minStake) private pure {
         if (minStake < LEAST_MIN_STAKE || minStake > MOST_MIN_STAKE) {
             revert MinStakeOutOfBounds(minStake, LEAST_MIN_STAKE, MOST_MIN_STAKE);

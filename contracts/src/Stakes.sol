@@ -49,8 +49,13 @@ contract Stakes is IStakes, Votes, Multicall {
     /// @notice The validators' contract: engages and slashes.
     address public immutable attestations;
 
-    /// @notice What a module has put at risk. Only that module can take it back.
-    mapping(address module => mapping(Role role => mapping(address account => uint256 amount))) public engagedOf;
+    /// @dev One slot, so that what is free takes one read. Neither can be more than is staked, which fits 96 bits.
+    struct AtRisk {
+        uint128 byJobs;
+        uint128 byAttestations;
+    }
+
+    mapping(Role role => mapping(address account => AtRisk)) private _atRisk;
 
     mapping(Role role => mapping(address account => Stake)) private _stakes;
 
@@ -151,14 +156,18 @@ contract Stakes is IStakes, Votes, Multicall {
     function engage(Role role, address account, uint256 amount) external onlyModule {
         uint256 free = freeOf(role, account);
         if (amount > free) revert InsufficientFreeStake(role, account, free, amount);
-        engagedOf[msg.sender][role][account] += amount;
+        AtRisk storage risk = _atRisk[role][account];
+        if (msg.sender == jobs) risk.byJobs += uint128(amount);
+        else risk.byAttestations += uint128(amount);
     }
 
     /// @inheritdoc IStakes
     function disengage(Role role, address account, uint256 amount) external onlyModule {
-        uint256 engaged = engagedOf[msg.sender][role][account];
+        uint256 engaged = engagedOf(msg.sender, role, account);
         if (amount > engaged) revert InsufficientEngagement(msg.sender, role, account, engaged, amount);
-        engagedOf[msg.sender][role][account] = engaged - amount;
+        AtRisk storage risk = _atRisk[role][account];
+        if (msg.sender == jobs) risk.byJobs = uint128(engaged - amount);
+        else risk.byAttestations = uint128(engaged - amount);
     }
 
     /// @inheritdoc IStakes
@@ -207,9 +216,16 @@ contract Stakes is IStakes, Votes, Multicall {
         return uint256(s.staked) + s.unbonding;
     }
 
+    /// @notice What a module has put at risk. Only that module can take it back.
+    function engagedOf(address module, Role role, address account) public view returns (uint256 amount) {
+        if (module == jobs) return _atRisk[role][account].byJobs;
+        if (module == attestations) return _atRisk[role][account].byAttestations;
+    }
+
     /// @inheritdoc IStakes
     function atRiskOf(Role role, address account) public view returns (uint256) {
-        return engagedOf[jobs][role][account] + engagedOf[attestations][role][account];
+        AtRisk memory risk = _atRisk[role][account];
+        return uint256(risk.byJobs) + risk.byAttestations;
     }
 
     /// @inheritdoc IStakes

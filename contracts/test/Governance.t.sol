@@ -168,6 +168,37 @@ contract GovernanceTest is StakesBase {
         eq(parameters.feeBps(), 500, "now");
     }
 
+    function test_proposal_isTakenBackByItsProposerBeforeTheVote() public {
+        Proposal memory p = _propose(address(parameters), abi.encodeCall(parameters.setFee, (500)));
+        bytes32 words = keccak256(bytes(p.words));
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorUnableToCancel.selector, p.id, renter));
+        vm.prank(renter);
+        governor.cancel(p.targets, p.values, p.calls, words);
+        vm.prank(provider);
+        governor.cancel(p.targets, p.values, p.calls, words);
+        yes(governor.state(p.id) == IGovernor.ProposalState.Canceled, "cancelled");
+    }
+
+    function test_proposal_changesTheGovernorsOwnNumbers() public {
+        eq(governor.proposalThreshold(), 100e18, "100 WATT at first");
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorOnlyExecutor.selector, provider));
+        vm.prank(provider);
+        governor.setProposalThreshold(5e18);
+        Proposal memory p = _propose(address(governor), abi.encodeCall(governor.setProposalThreshold, (5e18)));
+        yes(governor.proposalNeedsQueuing(p.id), "everything waits in the timelock");
+        _vote(p, provider, FOR);
+        _queue(p);
+        _wait(2 days);
+        _execute(p);
+        eq(governor.proposalThreshold(), 5e18, "as decided");
+    }
+
+    function test_proposal_startsWithItsNumbers() public view {
+        eq(governor.votingDelay(), 1 days, "until a vote begins");
+        eq(governor.votingPeriod(), 5 days, "of voting");
+        eq(governor.quorumNumerator(), 10, "a tenth of all stake");
+    }
+
     // ------------------------------------------------------------------------------------------------ vote
 
     function test_vote_byStakeAtTheSnapshot() public {

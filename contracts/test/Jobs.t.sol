@@ -7,6 +7,7 @@ import {OfferParams, Offers} from "../src/Offers.sol";
 import {Vault} from "../src/Vault.sol";
 import {IStakes} from "../src/interfaces/IStakes.sol";
 import {JobsBase} from "./JobsBase.sol";
+import {AgreeableWallet, OddWallet} from "./Wallets.sol";
 
 /// Jobs.tree, leaf by leaf.
 contract JobsTest is JobsBase {
@@ -446,6 +447,48 @@ contract JobsTest is JobsBase {
         _assign(t, offerId, START + 60, acceptance(HOST_KEY, idOf(t), offerId, START + 60));
         isIn(idOf(t), Jobs.State.ASSIGNED);
         eq(held(provider), JOB_BOND, "bond");
+    }
+
+    function test_assign_withAContractWalletsSignature() public {
+        address wallet = address(new AgreeableWallet());
+        enter(wallet, 100e18);
+        OfferParams memory p = offerParams(ETH, 1);
+        vm.prank(wallet);
+        bytes32 offer = offers.register(p, "own");
+        JobTerms memory t = _posted();
+        _assign(t, offer, START, "anything");
+        isIn(idOf(t), Jobs.State.ASSIGNED);
+        eq(held(wallet), JOB_BOND, "bond");
+    }
+
+    function test_assign_withAContractOperatorsSignature() public {
+        address wallet = address(new AgreeableWallet());
+        vm.prank(provider);
+        bounties.setOperator(wallet);
+        JobTerms memory t = _posted();
+        _assign(t, offerId, START, "anything");
+        isIn(idOf(t), Jobs.State.ASSIGNED);
+    }
+
+    function test_assign_revertsForAWalletThatDoesNotAgree() public {
+        OddWallet wallet = new OddWallet();
+        enter(address(wallet), 100e18);
+        OfferParams memory p = offerParams(ETH, 1);
+        vm.prank(address(wallet));
+        bytes32 offer = offers.register(p, "own");
+        JobTerms memory t = _posted();
+        for (uint8 way; way < 5; way++) {
+            wallet.setWay(OddWallet.Way(way));
+            vm.expectRevert(abi.encodeWithSelector(Jobs.BadSignature.selector, address(wallet)));
+            _assign(t, offer, START, "anything");
+        }
+    }
+
+    /// A broken signature recovers to the zero address, and the zero address has named nobody.
+    function test_assign_revertsForTheProviderThatIsNobody() public {
+        JobTerms memory t = _posted();
+        vm.expectRevert(abi.encodeWithSelector(Jobs.BadSignature.selector, address(0)));
+        _assign(t, bytes32(uint256(1)), START, "nonsense");
     }
 
     function test_assign_worksAtItsLastSecond() public {

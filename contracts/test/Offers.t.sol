@@ -282,6 +282,43 @@ contract OffersTest is Base {
         own.take(offerId, 1, provider, bytes20(uint160(hash) ^ 1));
     }
 
+    function test_takeAny_ofAnyVersionUntilNoneIsFree() public {
+        for (uint16 i = 1; i <= 4; i++) {
+            (uint8 gpuCount, uint16 gpuMemoryGb) = own.takeAny(offerId);
+            eq(gpuCount, params.gpuCount, "cards");
+            eq(gpuMemoryGb, params.gpuMemoryGb, "memory");
+            eq(own.get(offerId).taken, i, "taken");
+        }
+        vm.expectRevert(abi.encodeWithSelector(Offers.NoFreeUnit.selector, offerId, 4));
+        own.takeAny(offerId);
+        own.free(offerId);
+        params.price = 9;
+        vm.prank(provider);
+        own.update(offerId, params);
+        bytes20 hash = own.get(offerId).termsHash;
+        own.takeAny(offerId);
+        eq(own.get(offerId).taken, 4, "taken");
+        eq(own.get(offerId).version, 2, "version");
+        yes(own.get(offerId).termsHash == hash, "nothing else has changed");
+    }
+
+    function test_takeAny_revertsForOthers() public {
+        vm.prank(address(0x10b5));
+        own.takeAny(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.NotModule.selector, stranger));
+        vm.prank(stranger);
+        own.takeAny(offerId);
+    }
+
+    function test_takeAny_revertsUnlessActive() public {
+        vm.prank(provider);
+        own.pause(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.WrongStatus.selector, offerId, Offers.Status.PAUSED));
+        own.takeAny(offerId);
+        vm.expectRevert(abi.encodeWithSelector(Offers.UnknownOffer.selector, bytes32("?")));
+        own.takeAny("?");
+    }
+
     function test_free_revertsWhereNothingIsTaken() public {
         vm.expectRevert();
         own.free(offerId);

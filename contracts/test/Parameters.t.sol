@@ -150,6 +150,23 @@ contract ParametersTest is Base {
         parameters.resumeNewDeals();
     }
 
+    function test_forNewJob_saysWhatTermsAreHeldTo() public {
+        vm.startPrank(admin);
+        parameters.setFee(300);
+        parameters.setSlash(400);
+        parameters.setMinStakes(5e18, 6e18);
+        parameters.pauseNewDeals();
+        vm.stopPrank();
+        (uint16 fee, uint40 until, uint16 slash, uint96 minStake, bool allowed) = parameters.forNewJob(ETH);
+        eq(fee, 300, "fee");
+        eq(until, START + 7 days, "until");
+        eq(slash, 400, "slash");
+        eq(minStake, 5e18, "least stake of a provider");
+        yes(allowed, "ether");
+        (,,,, allowed) = parameters.forNewJob(address(0x70c1));
+        yes(!allowed, "a token that nobody has allowed");
+    }
+
     function test_restricted_revertForOthers() public {
         bytes memory reason = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger);
         vm.startPrank(stranger);

@@ -5,13 +5,7 @@ import {JobTerms} from "../src/Jobs.sol";
 import {Parties, Record} from "../src/Record.sol";
 import {Terms} from "../src/Rentals.sol";
 import {JobsBase} from "./JobsBase.sol";
-
-/// A wallet that takes any signature for its own.
-contract AgreeableWallet {
-    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
-        return this.isValidSignature.selector;
-    }
-}
+import {AgreeableWallet, OddWallet} from "./Wallets.sol";
 
 /// Record.tree, leaf by leaf.
 contract RecordTest is JobsBase {
@@ -289,6 +283,18 @@ contract RecordTest is JobsBase {
         vm.prank(stranger);
         record.commitRating(id, p, RENTER, "commitment", "anything");
         eq(record.commitments(id, RENTER), "commitment", "kept");
+    }
+
+    function test_commitRating_revertsForAWalletThatDoesNotAgree() public {
+        OddWallet wallet = new OddWallet();
+        renter = address(wallet);
+        endow(renter);
+        (bytes32 id, Parties memory p) = _deal();
+        for (uint8 way; way < 5; way++) {
+            wallet.setWay(OddWallet.Way(way));
+            vm.expectRevert(abi.encodeWithSelector(Record.BadSignature.selector, renter));
+            record.commitRating(id, p, RENTER, "commitment", "anything");
+        }
     }
 
     function test_commitRating_revertsForUnknownDeal() public {

@@ -25,7 +25,7 @@ const PRODUCTS = [
   ['Attestations', 'src/Attestations.sol'],
   ['Juries', 'src/Juries.sol'],
   ['Record', 'src/Record.sol'],
-  ['Jobs', 'src/Jobs.sol', { runs: 200 }],
+  ['Jobs', 'src/Jobs.sol', { runs: 800 }],
   ['TimelockController', '@openzeppelin/contracts/governance/TimelockController.sol'],
   ['StakeGovernor', 'src/StakeGovernor.sol'],
   ['Deployer', 'src/Deployer.sol'],

@@ -184,12 +184,12 @@ function take(world: JobsWorld, terms: JobTerms, offerId: Bytes32): JobsWorld {
   next = withJob(next, dealIdOf(terms, offerId), { ...NO_JOB, offerId, state: JOB_STATE.ASSIGNED });
 
   const offer = world.stakes.market.offers.get(offerId);
-  const { gpuCount, gpuMemoryGb } = offer ?? { gpuCount: 0, gpuMemoryGb: 0 };
+  if (!offer) throw new Revert('Offers', 'UnknownOffer', [offerId]);
+  next = onMarket(next, (market) => offers.take(market, { ...offer, offerId, offerVersion: offer.version, provider }));
+  const { gpuCount, gpuMemoryGb } = offer;
   if (gpuCount < terms.gpuCount || gpuMemoryGb < terms.gpuMemoryGb) {
     refuse('HardwareTooSmall', offerId, gpuCount, gpuMemoryGb);
   }
-  if (!offer) throw new Revert('Offers', 'UnknownOffer', [offerId]);
-  next = onMarket(next, (market) => offers.take(market, { ...offer, offerId, offerVersion: offer.version, provider }));
   const risk = riskOf(terms);
   if (risk !== 0n) {
     next = { ...next, stakes: stakes.engage(next.stakes, next.stakes.jobs, PROVIDER, provider, risk) };
