@@ -25,7 +25,7 @@ const info = {
   runtimes: [],
   diskFreeBytes: null,
 };
-const image = { entrypoint: [], command: ['sh'], path: [] };
+const image = { entrypoint: [], command: ['sh'], path: [], workingFolder: '' };
 const context = { installId: 'i', guardId: 'f'.repeat(64), info, engineCpus: 2, image, storageQuota: false };
 
 describe('a rental container', () => {
@@ -95,8 +95,11 @@ describe('a rental container', () => {
     [{ entrypoint: [], command: ['python3', 'serve.py'] }, ['python3', 'serve.py']],
     [{ entrypoint: ['/entry'], command: ['postgres'] }, ['/entry', 'postgres']],
   ] as const)('main process of %j', ([defaults, expected]) => {
-    expect(mainProcess(spec, { ...defaults, path: [] })).toEqual(expected);
-    expect(mainProcess({ ...spec, command: ['mine', 'a'] }, { ...defaults, path: [] })).toEqual(['mine', 'a']);
+    expect(mainProcess(spec, { ...defaults, path: [], workingFolder: '' })).toEqual(expected);
+    expect(mainProcess({ ...spec, command: ['mine', 'a'] }, { ...defaults, path: [], workingFolder: '' })).toEqual([
+      'mine',
+      'a',
+    ]);
   });
 
   test('the digest of a spec does not depend on the order of its members', () => {

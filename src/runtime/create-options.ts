@@ -15,6 +15,8 @@ export const LABELS = {
   ports: 'commonwatt.ports',
   disk: 'commonwatt.disk-bytes',
   network: 'commonwatt.network',
+  /** Seconds a job may run from its start: the engine keeps the start, so the deadline outlives this program. */
+  run: 'commonwatt.run-seconds',
 } as const;
 
 export const GUARD_IMAGE = 'commonwatt/guard:1';
@@ -25,7 +27,7 @@ export const guardName = (dealId: Bytes32): string => `commonwatt-guard-${dealId
 export const WARM_PREFIX = 'commonwatt-warm-';
 
 /** SHA-256 of the spec's canonical JSON: tells on adoption whether the container is the one agreed. */
-export const specDigest = (spec: RentalSpec): string => createHash('sha256').update(canonicalJson(spec)).digest('hex');
+export const specDigest = (spec: object): string => createHash('sha256').update(canonicalJson(spec)).digest('hex');
 
 /**
  * What a rental may do inside its own container, and no more: people install packages and start servers there as root.
@@ -44,6 +46,16 @@ const RENTAL_CAPABILITIES = [
 
 /** Variables that steer the GPU runtime or the loader: a renter could ask for cards that were not handed over. */
 const REFUSED_ENV = /^(NVIDIA_|LD_)/i;
+
+/** @throws AppError bad-input naming the first variable that may not be set. */
+export function refuseVariables(env: Readonly<Record<string, string>>, field: string): void {
+  const refused = Object.keys(env).find((name) => REFUSED_ENV.test(name));
+  if (refused === undefined) return;
+  throw new AppError('bad-input', `The variable ${refused} may not be set.`, {
+    field: `${field}.${refused}`,
+    next: 'Remove it.',
+  });
+}
 
 const SHELLS = new Set([
   'sh',
@@ -79,6 +91,8 @@ export interface ImageDefaults {
   command: readonly string[];
   /** Folders of the image's PATH. */
   path: readonly string[];
+  /** Empty where the image sets none. */
+  workingFolder: string;
 }
 
 /**
@@ -96,7 +110,7 @@ export function mainProcess(spec: RentalSpec, image: ImageDefaults): readonly st
 
 const clamp = (asked: number | undefined, allowed: number): number => Math.min(asked ?? allowed, allowed);
 
-function gpuRequests(gpuIds: readonly string[], info: EngineInfo): Pick<HostConfig, 'DeviceRequests'> {
+export function gpuRequests(gpuIds: readonly string[], info: EngineInfo): Pick<HostConfig, 'DeviceRequests'> {
   if (gpuIds.length === 0) return {};
   for (const id of gpuIds) {
     if (!/^(GPU|MIG)-[0-9a-fA-F-]{8,80}$/.test(id)) {
@@ -112,7 +126,7 @@ function gpuRequests(gpuIds: readonly string[], info: EngineInfo): Pick<HostConf
 }
 
 /** The engine knows it, dockerode's types do not. */
-const withCgroupns = (config: HostConfig): HostConfig => Object.assign(config, { CgroupnsMode: 'private' });
+export const withCgroupns = (config: HostConfig): HostConfig => Object.assign(config, { CgroupnsMode: 'private' });
 
 export interface RentalContext {
   installId: string;
@@ -131,13 +145,7 @@ export interface RentalContext {
  */
 export function rentalOptions(plan: DealPlan, context: RentalContext): ContainerCreateOptions & { name: string } {
   const { spec, limits } = plan;
-  const refused = Object.keys(spec.env).find((name) => REFUSED_ENV.test(name));
-  if (refused !== undefined) {
-    throw new AppError('bad-input', `The variable ${refused} may not be set.`, {
-      field: `spec.env.${refused}`,
-      next: 'Remove it.',
-    });
-  }
+  refuseVariables(spec.env, 'spec.env');
   const memory = Math.floor(clamp(spec.memoryBytes, limits.memoryBytes));
   const disk = Math.floor(clamp(spec.diskBytes, limits.diskBytes));
   const cpus = Math.min(clamp(spec.cpus, limits.cpus), context.engineCpus);

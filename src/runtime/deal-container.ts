@@ -2,14 +2,15 @@ import type { ContainerInspectInfo } from 'dockerode';
 import { AppError } from '../shared/errors.ts';
 import { type Bytes32, isBytes32 } from '../shared/ids.ts';
 import { delay } from '../shared/retry.ts';
+import { containerLogs } from './container-logs.ts';
 import { LABELS } from './create-options.ts';
-import { isEngineDown, statusOf } from './docker-errors.ts';
-import { abortable, abortableContainer } from './dockerode-gaps.ts';
-import type { ContainerState, ContainerUsage, DealContainer, LogChunk } from './engine.ts';
+import { statusOf } from './docker-errors.ts';
+import { diskUsed } from './disk-used.ts';
+import { abortableContainer } from './dockerode-gaps.ts';
+import type { ContainerState, ContainerUsage, DealContainer } from './engine.ts';
 import type { EngineLink } from './engine-link.ts';
 import { startExec } from './exec-session.ts';
 import { type Guards, publishedPorts } from './guards.ts';
-import { demultiplex } from './multiplex.ts';
 import { supervise } from './supervise.ts';
 import { cpuPercent, type RawStats, readUsage } from './usage.ts';
 
@@ -138,30 +139,10 @@ export async function openDealContainer(
       abortableContainer(link.docker.getContainer(containerId)).stats({ stream: false, 'one-shot': true, abortSignal }),
     )) as RawStats;
 
-  const volumes = raw.Mounts.filter((mount) => mount.Type === 'volume').map((mount) => mount.Name);
-  const diskUsed = async (signal?: AbortSignal): Promise<number> => {
-    const sized = (await link.call(
-      (abortSignal) => abortableContainer(container()).inspect({ size: true, abortSignal }),
-      {
-        signal,
-        timeoutMs: 120_000,
-      },
-    )) as ContainerInspectInfo & {
-      SizeRw?: number;
-    };
-    let used = sized.SizeRw ?? 0;
-    if (volumes.length > 0) {
-      const all = (await link.call((abortSignal) => abortable(link.docker).df({ abortSignal }), {
-        signal,
-        timeoutMs: 120_000,
-      })) as {
-        Volumes?: { Name: string; UsageData?: { Size: number } | null }[] | null;
-      };
-      for (const volume of all.Volumes ?? [])
-        if (volumes.includes(volume.Name)) used += Math.max(0, volume.UsageData?.Size ?? 0);
-    }
-    lastDisk = used;
-    return used;
+  const volumes = raw.Mounts.flatMap((mount) => (mount.Type === 'volume' ? (mount.Name ?? []) : []));
+  const measure = async (signal?: AbortSignal): Promise<number> => {
+    lastDisk = await diskUsed(link, id, volumes, signal);
+    return lastDisk;
   };
 
   const pause = async (): Promise<void> => {
@@ -194,34 +175,8 @@ export async function openDealContainer(
     },
     exec: (request) => startExec(link, id, request, newId),
     shell: () => Promise.resolve(BEST_SHELL),
-    async *logs({ follow, tail, signal }): AsyncGenerator<LogChunk, void> {
-      const common = { stdout: true, stderr: true, tail: Math.max(0, Math.min(10_000, Math.floor(tail))) };
-      if (!follow) {
-        const bytes = (await link.call((abortSignal) => container().logs({ ...common, follow: false, abortSignal }), {
-          signal,
-        })) as unknown;
-        // dockerode turns bytes that happen to be valid JSON, a lone digit say, into the value; there is no header then.
-        if (bytes instanceof Uint8Array)
-          yield* demultiplex(
-            (async function* one() {
-              yield bytes;
-            })(),
-          );
-        return;
-      }
-      const lost = link.lost;
-      const stop = AbortSignal.any([lost, ...(signal ? [signal] : [])]);
-      try {
-        // The engine answers with the first output, however long that takes: only `stop` ends the wait.
-        const stream = await link.call(() => container().logs({ ...common, follow: true, abortSignal: stop }), {
-          signal,
-        });
-        yield* demultiplex(stream as AsyncIterable<Uint8Array>);
-      } catch (thrown) {
-        if (!stop.aborted && !isEngineDown(thrown) && !(thrown instanceof AppError && thrown.code === 'engine-down'))
-          throw thrown;
-      }
-    },
+    logs: ({ follow, tail, signal }) =>
+      containerLogs(link, id, { follow, tail: Math.max(0, Math.min(10_000, Math.floor(tail))), signal }),
     async usage(): Promise<ContainerUsage> {
       let before = lastStats;
       if (before === null) {
@@ -275,7 +230,7 @@ export async function openDealContainer(
           containerId: id,
           diskLimitBytes: Number.isFinite(limit) && limit > 0 ? limit : null,
           inspect,
-          diskUsed,
+          diskUsed: measure,
           pause,
         },
         signal,

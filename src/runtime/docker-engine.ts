@@ -19,10 +19,11 @@ import {
 import { dealIdOf, openDealContainer } from './deal-container.ts';
 import { statusOf } from './docker-errors.ts';
 import type { DealContainer, DealPlan, Engine } from './engine.ts';
-import { type EngineFacts, type Log, openEngineLink } from './engine-link.ts';
-import { createGuards, type Guard } from './guards.ts';
-import { createImages, withTag } from './images.ts';
+import { type EngineFacts, type EngineLink, type Log, openEngineLink } from './engine-link.ts';
+import { createGuards, type Guard, type Guards } from './guards.ts';
+import { createImages, type Images, withTag } from './images.ts';
 import { engineChecks } from './ready-checks.ts';
+import { requireProgram } from './require-program.ts';
 import { createSystemImages, type EnsureOptions, type SystemImageSources } from './system-images.ts';
 
 export interface DockerEngineOptions {
@@ -41,11 +42,33 @@ export interface DockerEngineOptions {
   newId?: () => string;
 }
 
+/** What rentals and jobs share of one engine. */
+export interface EngineParts {
+  link: EngineLink;
+  images: Images;
+  guards: Guards;
+  newId: () => string;
+  /** Guards of deals whose container is not made yet: no sweep may take them. */
+  making: Set<Bytes32>;
+  ensureSystemImages(options?: EnsureOptions): Promise<void>;
+  /** Resolves when what a former life of this program left has been cleared. */
+  ready(): Promise<void>;
+  /** Makes guards ahead of need again, after one was taken. */
+  refill(): void;
+}
+
 /** The Docker engine behind the `Engine` port, with what only the wiring of a host needs. */
 export interface DockerEngine extends Engine {
+  readonly parts: EngineParts;
   /** Makes the guard and the practice image present. @throws AppError image-missing, disk-full, engine-down, cancelled. */
   ensureSystemImages(options?: EnsureOptions): Promise<void>;
 }
+
+const nothingToRun = (): AppError =>
+  new AppError('bad-input', 'The image has no shell and runs nothing by itself.', {
+    field: 'spec.command',
+    next: 'Give the command to run.',
+  });
 
 const nvidiaHere = (): boolean | null =>
   process.platform === 'linux' ? existsSync('/proc/driver/nvidia/version') : null;
@@ -88,14 +111,13 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
   });
   const starting = new Map<Bytes32, Promise<DealContainer>>();
-  /** Guards of deals whose container is not made yet: no sweep may take them. */
   const making = new Set<Bytes32>();
   let warmWanted = 0;
   let swept: Promise<void> = Promise.resolve();
   let storageQuota: boolean | null = null;
 
-  const list = async (): Promise<Bytes32[]> => {
-    const filters = JSON.stringify({ label: [`${LABELS.install}=${installId}`, `${LABELS.role}=rental`] });
+  const listRole = async (role: 'rental' | 'job'): Promise<Bytes32[]> => {
+    const filters = JSON.stringify({ label: [`${LABELS.install}=${installId}`, `${LABELS.role}=${role}`] });
     const found = await link.call((abortSignal) => link.docker.listContainers({ all: true, filters, abortSignal }));
     return found.flatMap((container) => dealIdOf(container.Labels) ?? []);
   };
@@ -106,11 +128,15 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       return;
     }
     swept = (async () => {
-      await guards.sweep(new Set([...(await list()), ...making]));
+      await guards.sweep(new Set([...(await listRole('rental')), ...(await listRole('job')), ...making]));
     })().catch((failure: unknown) => log.warn({ failure }, 'Left-over guards could not be removed'));
     void swept.then(() => guards.keepWarm(warmWanted));
   });
 
+  /** The next guard is made after a deal has started, not beside it. */
+  const refill = (): void => {
+    if (warmWanted > 0) void guards.keepWarm(warmWanted);
+  };
   const inspectDeal = async (dealId: Bytes32): Promise<ContainerInspectInfo | null> => {
     const raw = await link
       .call((abortSignal) => link.docker.getContainer(dealName(dealId)).inspect({ abortSignal }))
@@ -138,40 +164,6 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     }
     log.info({ dealId: plan.dealId }, 'Container adopted');
     return container;
-  }
-
-  /** @throws AppError bad-input where the image has no such program. With an init process the engine itself would not tell. */
-  async function requireProgram(
-    container: Container,
-    program: string,
-    path: readonly string[],
-    waiting: boolean,
-  ): Promise<void> {
-    const candidates = program.startsWith('/')
-      ? [program]
-      : program.includes('/')
-        ? []
-        : path.map((folder) => `${folder}/${program}`);
-    if (candidates.length === 0) return;
-    for (const candidate of candidates) {
-      const there = await link
-        .call((abortSignal) => container.infoArchive({ path: candidate, abortSignal }))
-        .then(
-          () => true,
-          () => false,
-        );
-      if (there) return;
-    }
-    if (waiting) {
-      throw new AppError('bad-input', 'The image has no shell and runs nothing by itself.', {
-        field: 'spec.command',
-        next: 'Give the command to run.',
-      });
-    }
-    throw new AppError('bad-input', `The image has no program ${program.slice(0, 100)}.`, {
-      field: 'spec.command',
-      next: 'Name a program that the image contains.',
-    });
   }
 
   async function create(plan: DealPlan, signal?: AbortSignal): Promise<DealContainer> {
@@ -215,12 +207,13 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       createOptions.Labels = { ...createOptions.Labels, [LABELS.spec]: specDigest(plan.spec) };
       const made = await createContainer(createOptions, signal);
       container = made;
-      await requireProgram(
-        made,
-        program ?? '',
-        image.path,
-        program === WAITING_COMMAND[0] && plan.spec.command === undefined,
-      );
+      const waiting = program === WAITING_COMMAND[0] && plan.spec.command === undefined;
+      await requireProgram(link, made, {
+        program: program ?? '',
+        path: image.path,
+        field: 'spec.command',
+        missing: waiting ? nothingToRun() : undefined,
+      });
       // Only a closed network may be joined: never start before the rules stand.
       await opening;
       await link.call((abortSignal) => made.start({ abortSignal }), { signal, image: plan.spec.image });
@@ -304,8 +297,7 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       if (running) return running;
       const run = (async () => (await adopt(plan)) ?? create(plan, signal))().finally(() => {
         starting.delete(plan.dealId);
-        // The next guard is made after the rental has started, not beside it.
-        if (warmWanted > 0) void guards.keepWarm(warmWanted);
+        refill();
       });
       starting.set(plan.dealId, run);
       return run;
@@ -314,7 +306,7 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       const raw = await inspectDeal(dealId);
       return raw === null ? null : openDealContainer(parts, dealId, raw);
     },
-    list,
+    list: () => listRole('rental'),
     async keepWarm(count) {
       warmWanted = count;
       await link.tried;
@@ -329,5 +321,18 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       link.close();
     },
     ensureSystemImages,
+    parts: {
+      link,
+      images,
+      guards,
+      newId,
+      making,
+      ensureSystemImages,
+      async ready() {
+        await link.tried;
+        await swept;
+      },
+      refill,
+    },
   };
 }

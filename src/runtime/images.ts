@@ -109,7 +109,12 @@ export function createImages(link: EngineLink): Images {
       const folders = (path ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
         .split(':')
         .filter((folder) => folder.startsWith('/'));
-      return { entrypoint: list(config.Entrypoint), command: list(config.Cmd), path: folders };
+      return {
+        entrypoint: list(config.Entrypoint),
+        command: list(config.Cmd),
+        path: folders,
+        workingFolder: config.WorkingDir ?? '',
+      };
     },
     async pull(asked, { onProgress, signal }) {
       if (signal?.aborted) throw new AppError('cancelled', 'The download was cancelled.');
