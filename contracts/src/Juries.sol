@@ -110,7 +110,8 @@ contract Juries is Multicall {
         if (commitment == 0) revert EmptyCommitment();
         Case storage c = _cases[caseId];
         if (block.timestamp >= c.commitUntil) revert CommitOver(caseId, c.commitUntil);
-        if (commitments[caseId][seat] != 0) revert AlreadyCommitted(caseId, seat);
+        // Once all have committed verdicts are revealed, which frees a commitment's slot: nobody gets a second one.
+        if (commitments[caseId][seat] != 0 || c.committed == c.seats) revert AlreadyCommitted(caseId, seat);
         commitments[caseId][seat] = commitment;
         ++c.committed;
         emit Committed(caseId, seat, commitment);

@@ -47,7 +47,7 @@ contract JuriesTest is JobsBase {
         eq(juries.jobs(), jobs, "jobs");
     }
 
-    function test_open_drawsSevenOfThoseWhoHaveRevealed() public {
+    function test_open_drawsSevenOfThoseWhoHaveEntered() public {
         _open();
         Juries.Case memory c = juries.get(CASE);
         eq(c.seats, 7, "seats");
@@ -149,6 +149,18 @@ contract JuriesTest is JobsBase {
         vm.expectRevert(abi.encodeWithSelector(Juries.AlreadyCommitted.selector, CASE, 0));
         vm.prank(member);
         juries.commit(CASE, 0, "another");
+    }
+
+    /// A member whose verdict is out has no second one, even while the time to commit runs.
+    function test_commit_revertsOnceRevealed() public {
+        _open();
+        _commitAll(Juries.Verdict.VALID);
+        juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
+        address member = juries.memberOf(CASE, 0);
+        bytes32 commitment = juries.commitmentOf(CASE, member, Juries.Verdict.VALID, "again");
+        vm.expectRevert(abi.encodeWithSelector(Juries.AlreadyCommitted.selector, CASE, 0));
+        vm.prank(member);
+        juries.commit(CASE, 0, commitment);
     }
 
     function test_commit_revertsAfterItsTime() public {
