@@ -4,7 +4,14 @@
  * step improves; whether a better one exists is not known to anybody, and the verdict says so.
  */
 import { centred, columnMeans } from '../../shared/columns.ts';
-import { lloyd, meansByLabel, nearestCenter, restartSeeds, shiftLimit, squaredDistance } from '../../shared/k-means-steps.ts';
+import {
+  lloyd,
+  meansByLabel,
+  nearestCenter,
+  restartSeeds,
+  shiftLimit,
+  squaredDistance,
+} from '../../shared/k-means-steps.ts';
 import type { KMeansInput, KMeansResult } from '../../shared/kernels.ts';
 import { seededRandom } from '../../shared/seeded-random.ts';
 import { atMost, refused, verdictOf, type Check, type Verdict } from './verdict.ts';
@@ -50,7 +57,7 @@ export function checkKMeans({ x, params }: KMeansInput, result: KMeansResult, se
     checks.push(atMost('centers without rows', own.counts.filter((count) => count === 0).length, 0));
     let shift = 0;
     for (let at = 0; at < centers.length; at += 1) shift += (centers[at]! - own.means[at]!) ** 2;
-    const limit = shiftLimit(table, params.tolerance) * (1 + TOLERANCE) + k * (rounding + (1e-12) ** 2 * spread);
+    const limit = shiftLimit(table, params.tolerance) * (1 + TOLERANCE) + k * (rounding + 1e-12 ** 2 * spread);
     checks.push(atMost('squared distance of the centers from the means of their rows', shift, limit));
   }
 

@@ -63,7 +63,8 @@ export function verifyMatmul(
     throw new RangeError(`Sizes must be from 1 to ${MAX_SIZE}.`);
   }
   const mostBytes = 64 + open.length * (Math.ceil((columns * 4) / 3) * 4 + 16 * 70 + 128);
-  if (opening.length > mostBytes) return refused(`Wrong: ${opening.length} bytes, at most ${mostBytes} were asked for.`);
+  if (opening.length > mostBytes)
+    return refused(`Wrong: ${opening.length} bytes, at most ${mostBytes} were asked for.`);
   const read = readOpening(opening);
   if (!read) return refused('Wrong: not an opening in the agreed form.');
   if (read.rows.length !== open.length || read.rows.some((row, at) => row.index !== open[at])) {

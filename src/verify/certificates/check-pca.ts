@@ -139,7 +139,12 @@ function largestLeft(
   const random = seededRandom(seed, 3);
   let most = 0;
   for (let start = 0; start < starts; start += 1) {
-    let direction = unit(square(Float64Array.from({ length: columns }, () => random() - 0.5), vectors));
+    let direction = unit(
+      square(
+        Float64Array.from({ length: columns }, () => random() - 0.5),
+        vectors,
+      ),
+    );
     for (let step = 0; step < steps && direction; step += 1) {
       const image = square(apply(direction), vectors);
       most = Math.max(most, dot(image, direction));

@@ -1,66 +1,79 @@
 /**
- * Rank and shortest solution, checked on a sketch: a few random combinations of the rows span the same space as all of them
- * (sparse embedding with several entries per row, Nelson and Nguyên 2013), and cost one pass over the table.
+ * A small stand-in for a tall table: random combinations of its rows span the same space, and lengths seen through them are
+ * right within a small factor (sparse embedding with several entries per row, Nelson and Nguyên 2013). One pass over the
+ * table instead of one per pair of columns; with its singular values the rank, the row space, and how large a gradient is
+ * *measured in residuals* (the preconditioner of Rokhlin and Tygert 2008) can be judged however badly conditioned the table.
  */
 import { Matrix as Dense, QrDecomposition, SingularValueDecomposition } from 'ml-matrix';
-import type { RegressionInput } from '../../shared/kernels.ts';
+import type { Matrix } from '../../shared/kernels.ts';
 import { rankTolerance } from '../../shared/rank.ts';
 import { seededRandom } from '../../shared/seeded-random.ts';
-import { atMost, type Check } from './verdict.ts';
 
 const ENTRIES_PER_ROW = 4;
-/** A singular value this many times above or below the tolerance counts as either: rounding may tip it. */
+/** A singular value this many times above or below the tolerance counts as either: rounding or the sketch may tip it. */
 const GREY = 1e3;
-const OUTSIDE_TOLERANCE = 1e-8;
 
-export function rowSpaceChecks(
-  { x, params }: RegressionInput,
-  means: Float64Array,
-  spreads: Float64Array,
-  { b, rank }: { b: readonly number[]; rank: number },
-  seed: number,
-): Check[] {
-  const { rows, columns } = x;
-  if (params.ridge > 0) return [atMost('distance from full rank, which ridge gives', Math.abs(columns - rank), 0)];
-  const idle = spreads.reduce((sum, spread, j) => sum + (spread === 0 ? Math.abs(b[j]!) : 0), 0);
-  const checks = [atMost('coefficients of constant columns', idle, 0)];
-
-  const sketch = sketched(x, means, spreads, seed);
-  const small = sketch.rows < columns ? sketch.transpose() : sketch;
-  const svd = new SingularValueDecomposition(new QrDecomposition(small).upperTriangularMatrix);
-  const values = svd.diagonal;
-  const least = rankTolerance(rows, columns) * (values[0] ?? 0);
-  const surely = values.filter((value) => value > least * GREY).length;
-  const perhaps = values.filter((value) => value > least / GREY).length;
-  checks.push(atMost('ranks claimed beyond those there are', rank - perhaps, 0));
-  checks.push(atMost('ranks there are beyond those claimed', surely - rank, 0));
-  if (rank >= columns || rank < surely || rank > perhaps || rank === 0) return checks;
-
-  const right = new SingularValueDecomposition(sketch, { autoTranspose: true }).rightSingularVectors;
-  const space = Dense.zeros(columns, rank);
-  for (let j = 0; j < columns; j += 1) {
-    for (let c = 0; c < rank; c += 1) space.set(j, c, right.get(j, c) * spreads[j]!);
-  }
-  const basis = new QrDecomposition(space).orthogonalMatrix;
-  const vector = Dense.columnVector([...b]);
-  const inside = basis.mmul(basis.transpose().mmul(vector));
-  const length = vector.norm();
-  const outside = length === 0 ? 0 : Dense.sub(vector, inside).norm() / length;
-  checks.push(atMost('part of the coefficients outside the row space, relative', outside, OUTSIDE_TOLERANCE));
-  return checks;
+export interface ScaledTable {
+  x: Matrix;
+  means: Float64Array;
+  /** What each centred column is divided by; 0 for one that is constant and left out. */
+  spreads: Float64Array;
+  ridge: number;
 }
 
-/** Columns centred and of unit length; all rows where there are few, random combinations of them where there are many. */
-function sketched(
-  { rows, columns, data }: { rows: number; columns: number; data: Float64Array },
-  means: Float64Array,
-  spreads: Float64Array,
-  seed: number,
-): Dense {
+export interface RowSpace {
+  /** The rank is at least and at most this. */
+  ranks: { least: number; most: number };
+  /** About the length of the residuals' part inside the column space, from the gradient in scaled units. */
+  residualLength(gradient: Float64Array, rank: number): number;
+  /** The part of a coefficient vector outside the row space, as a share of its length. */
+  outside(b: readonly number[], rank: number): number;
+}
+
+export function sketchedRowSpace(table: ScaledTable, seed: number): RowSpace {
+  const { x, spreads } = table;
+  const sketch = sketched(table, seed);
+  const small = sketch.rows >= x.columns ? new QrDecomposition(sketch).upperTriangularMatrix : sketch;
+  const svd = new SingularValueDecomposition(small, { autoTranspose: true });
+  const values = svd.diagonal;
+  const right = svd.rightSingularVectors;
+  const tolerance = rankTolerance(x.rows, x.columns) * (values[0] ?? 0);
+  return {
+    ranks: {
+      least: values.filter((value) => value > tolerance * GREY).length,
+      most: values.filter((value) => value > tolerance / GREY).length,
+    },
+    residualLength(gradient, rank) {
+      let squares = 0;
+      for (let c = 0; c < right.columns; c += 1) {
+        let along = 0;
+        for (let j = 0; j < x.columns; j += 1) along += right.get(j, c) * gradient[j]!;
+        squares += c < rank ? (along / values[c]!) ** 2 : along * along;
+      }
+      return Math.sqrt(squares);
+    },
+    outside(b, rank) {
+      const vector = Dense.columnVector([...b]);
+      const length = vector.norm();
+      if (length === 0 || rank === 0) return length === 0 ? 0 : 1;
+      const space = Dense.zeros(x.columns, rank);
+      for (let j = 0; j < x.columns; j += 1) {
+        for (let c = 0; c < rank; c += 1) space.set(j, c, right.get(j, c) * spreads[j]!);
+      }
+      const basis = new QrDecomposition(space).orthogonalMatrix;
+      return Dense.sub(vector, basis.mmul(basis.transpose().mmul(vector))).norm() / length;
+    },
+  };
+}
+
+/** All rows where there are few, random combinations of them where there are many; the ridge's rows below. */
+function sketched({ x, means, spreads, ridge }: ScaledTable, seed: number): Dense {
+  const { rows, columns, data } = x;
   const buckets = 4 * columns + 16;
   const whole = rows <= buckets;
+  const height = whole ? rows : buckets;
   const random = seededRandom(seed, 1);
-  const sketch = Dense.zeros(whole ? rows : buckets, columns);
+  const sketch = Dense.zeros(height + (ridge > 0 ? columns : 0), columns);
   for (let i = 0; i < rows; i += 1) {
     for (let entry = 0; entry < (whole ? 1 : ENTRIES_PER_ROW); entry += 1) {
       const bucket = whole ? i : Math.floor(random() * buckets);
@@ -71,6 +84,9 @@ function sketched(
         sketch.set(bucket, j, sketch.get(bucket, j) + weight * value);
       }
     }
+  }
+  if (ridge > 0) {
+    for (let j = 0; j < columns; j += 1) if (spreads[j]! > 0) sketch.set(height + j, j, Math.sqrt(ridge) / spreads[j]!);
   }
   return sketch;
 }

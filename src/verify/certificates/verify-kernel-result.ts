@@ -1,5 +1,5 @@
 /** A kernel's result, checked by the one who paid for it: far cheaper than computing it again. */
-import { assertNever } from '../../shared/errors.ts';
+import { AppError, assertNever } from '../../shared/errors.ts';
 import {
   checkKernelInput,
   componentCount,
@@ -18,14 +18,23 @@ const MAX_NUMBER_BYTES = 26;
 const FRAME_BYTES = 1024;
 
 /**
- * Judges `bytes` against the verifier's own input; never throws for what the bytes hold.
- * @param seed the verifier's own, unknown to whoever computed: it picks the rows and directions that are looked at.
- * @throws AppError bad-input where the verifier's own input is not valid.
+ * Judges `bytes` against the verifier's own input; never throws. Input that no kernel can compute on has no valid result.
+ * @param seed the verifier's own whole number, unknown to whoever computed: it picks the rows and directions looked at.
  */
 export function verifyKernelResult(input: KernelInput, bytes: Uint8Array, { seed }: { seed: number }): Verdict {
-  checkKernelInput(input);
+  try {
+    checkKernelInput(input);
+    return judged(input, bytes, seed);
+  } catch (error) {
+    if (error instanceof AppError) return refused(error.message);
+    throw error;
+  }
+}
+
+function judged(input: KernelInput, bytes: Uint8Array, seed: number): Verdict {
   const most = FRAME_BYTES + MAX_NUMBER_BYTES * numbersIn(input);
-  if (bytes.length > most) return refused(`Wrong: ${bytes.length} bytes, a result for this table takes ${most} at most.`);
+  if (bytes.length > most)
+    return refused(`Wrong: ${bytes.length} bytes, a result for this table takes ${most} at most.`);
   const result = readResult(bytes);
   if (!result) return refused('Wrong: not a result in the agreed form.');
   if (!sameBytes(kernelResultBytes(result), bytes)) return refused('Wrong: not written in the agreed way.');
