@@ -120,6 +120,8 @@ export interface BlockAccess {
    * @throws AppError `conflict` when the file that holds it has changed.
    */
   get(root: Cid, block: Cid): Promise<Uint8Array | null>;
+  /** Which content a block belongs to, by root. */
+  holders(block: Cid): Cid[];
   /** Takes blocks for a root that is being fetched; what an earlier fetch left is there already. */
   fetching(root: Cid, pin?: string): Promise<BlockIntake>;
   /** Takes the blocks of a root whose address is not known yet. */
@@ -135,8 +137,8 @@ export interface BlockAccess {
 export interface BlockIntake {
   /** Verified bytes, or null. */
   get(block: Cid): Promise<Uint8Array | null>;
-  /** @throws AppError `bad-input` when the bytes are not what the address says, `disk-full`. */
-  put(block: Cid, bytes: Uint8Array): Promise<void>;
+  /** False when the bytes are not what the address says. @throws AppError `disk-full`. */
+  put(block: Cid, bytes: Uint8Array): Promise<boolean>;
   /** All blocks are here: makes it durable under `root`. */
   complete(root: Cid): Promise<ContentRoot>;
   /** Ends without completing; what was fetched stays for the next try, what was built goes. */
