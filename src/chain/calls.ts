@@ -1,11 +1,12 @@
-import type { Interface } from 'ethers';
 import { AppError } from '../shared/errors.ts';
 import { ETH } from '../shared/ids.ts';
-import type { Address, Hex } from '../shared/ids.ts';
+import type { Address } from '../shared/ids.ts';
 import { leaseIdOf, offerIdOf } from '../shared/typed-data.ts';
-import type { Call, ChainCalls } from './chain.ts';
+import type { ChainCalls } from './chain.ts';
 import { erc20Interface, offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
+import { encodeCall } from './encode-call.ts';
 import type { OfferFields, OfferStatus } from './events.ts';
+import { makeJobCalls } from './job-calls.ts';
 import type { NetworkContracts } from './profile.ts';
 
 /** Features travel as one text, separated by commas. @throws AppError bad-input for a feature with a comma in it. */
@@ -32,32 +33,17 @@ const STATUS_METHOD: Record<Exclude<OfferStatus, 'suspended'>, string> = {
  */
 const GAS = { open: 400_000n, close: 300_000n } as const;
 
-const call = (
-  to: Address,
-  of: Interface,
-  method: string,
-  args: readonly unknown[],
-  label: string,
-  extra: { value?: bigint; gasLimit?: bigint } = {},
-): Call => ({
-  to,
-  data: encode(of, method, args),
-  value: extra.value ?? 0n,
-  label,
-  ...(extra.gasLimit === undefined ? {} : { gasLimit: extra.gasLimit }),
-});
-
 export function makeCalls(contracts: NetworkContracts): ChainCalls {
   const vault = (method: string, args: readonly unknown[], label: string, value = 0n) =>
-    call(contracts.vault, vaultInterface, method, args, label, { value });
+    encodeCall(contracts.vault, vaultInterface, method, args, label, { value });
   const offers = (method: string, args: readonly unknown[], label: string) =>
-    call(contracts.offers, offersInterface, method, args, label);
+    encodeCall(contracts.offers, offersInterface, method, args, label);
   const rentals = (
     method: string,
     args: readonly unknown[],
     label: string,
     extra: { value?: bigint; gasLimit?: bigint } = {},
-  ) => call(contracts.rentals, rentalsInterface, method, args, label, extra);
+  ) => encodeCall(contracts.rentals, rentalsInterface, method, args, label, extra);
 
   return {
     deposit: (token, amount, account) =>
@@ -66,7 +52,7 @@ export function makeCalls(contracts: NetworkContracts): ChainCalls {
         : vault('deposit', [token, account, amount], 'deposit'),
     withdraw: (token, to, amount) => vault('withdraw', [token, to, amount], 'withdraw'),
     authorize: (module, allowed) => vault('authorize', [module, allowed], 'authorize'),
-    approve: (token, amount) => call(token, erc20Interface, 'approve', [contracts.vault, amount], 'approve'),
+    approve: (token, amount) => encodeCall(token, erc20Interface, 'approve', [contracts.vault, amount], 'approve'),
     registerOffer: (offer, salt) => offers('register', [offerParams(offer), salt], 'register offer'),
     changeOffer: (offerId, offer) => offers('update', [offerId, offerParams(offer)], 'change offer'),
     setOfferStatus: (offerId, status) => offers(STATUS_METHOD[status], [offerId], `${STATUS_METHOD[status]} offer`),
@@ -87,25 +73,15 @@ export function makeCalls(contracts: NetworkContracts): ChainCalls {
       if (!first || calls.some((one) => one.to !== first.to || one.value !== 0n)) {
         throw new AppError('bad-input', 'A batch needs calls to one contract, none of them with a value.');
       }
-      // Every one of the three contracts has the same Multicall.
-      return call(first.to, vaultInterface, 'multicall', [calls.map((one) => one.data)], first.label);
+      // Every contract that is called has the same Multicall.
+      return encodeCall(first.to, vaultInterface, 'multicall', [calls.map((one) => one.data)], first.label);
     },
     transfer: (token, to, amount) =>
       token === ETH
         ? { to, data: '0x', value: amount, label: 'transfer' }
-        : call(token, erc20Interface, 'transfer', [to, amount], 'transfer'),
+        : encodeCall(token, erc20Interface, 'transfer', [to, amount], 'transfer'),
+    ...makeJobCalls(contracts),
     leaseId: leaseIdOf,
     offerId: offerIdOf,
   };
-}
-
-/** @throws AppError bad-input naming what does not fit its Solidity type. */
-function encode(of: Interface, method: string, args: readonly unknown[]): Hex {
-  try {
-    return of.encodeFunctionData(method, args) as Hex;
-  } catch (thrown) {
-    const argument = (thrown as { argument?: unknown }).argument;
-    const field = typeof argument === 'string' ? argument : method;
-    throw new AppError('bad-input', `${field} does not fit what the contract takes.`, { field, cause: thrown });
-  }
 }

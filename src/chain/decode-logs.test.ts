@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Hex } from '../shared/ids.ts';
 import { offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
 import { decodeLog, EVENT_TOPICS } from './decode-logs.ts';
-import type { DecodedLog, LogBytes } from './decode-logs.ts';
+import type { DecodedLog } from './decode-logs.ts';
+import type { LogBytes } from './log-bytes.ts';
 
 const hex = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value): Hex => `0x${Buffer.from(value).toString('hex')}`);

@@ -1,10 +1,27 @@
 import type { Address, Bytes32, Hex } from '../shared/ids.ts';
 import type { RentalTerms } from '../shared/rental.ts';
 import { offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
+import { JOB_DECODERS, JOB_POSTED_TOPIC, MAX_POSTED_DATA, topicOf } from './decode-job-logs.ts';
+import type { DecodedJobLog } from './decode-job-logs.ts';
 import type { LeaseExit, OfferFields, OfferStatus } from './events.ts';
+import {
+  address,
+  addressIn,
+  bytes32,
+  digits,
+  Malformed,
+  small,
+  smallAt,
+  textAt,
+  topic,
+  topicAddress,
+  word,
+} from './log-bytes.ts';
+import type { LogBytes } from './log-bytes.ts';
 
 /** What one log says by itself. Whatever needs an earlier log (whose lease is this?) is added by the indexer. */
 export type DecodedLog =
+  | DecodedJobLog
   | { kind: 'OfferRegistered' | 'OfferChanged'; offerId: Bytes32; version: number; offer: OfferFields }
   | { kind: 'OfferStatusChanged'; offerId: Bytes32; version: number; status: OfferStatus }
   | { kind: 'LeaseOpened'; leaseId: Bytes32; terms: RentalTerms; capSeconds: number; deposit: bigint }
@@ -26,23 +43,8 @@ export type DecodedLog =
   | { kind: 'VaultWithdrawn'; account: Address; token: Address; amount: bigint; to: Address }
   | { kind: 'VaultAuthorized'; account: Address; module: Address; allowed: boolean };
 
-/** Topics and data as hexadecimal, already checked to be that. */
-export interface LogBytes {
-  topics: readonly Hex[];
-  data: Hex;
-}
-
-/** Largest data a log of ours can have: an offer with all its texts. */
+/** Largest data a log of ours can have, a posted job aside: an offer with all its texts. */
 const MAX_DATA = 2 + 2 * 4096;
-
-/** The data could not be what the contract writes. */
-class Malformed extends Error {}
-
-const topicOf = (of: typeof rentalsInterface, name: string): Hex => {
-  const event = of.getEvent(name);
-  if (!event) throw new Error(`The ABI has no event ${name}`);
-  return event.topicHash as Hex;
-};
 
 type Decoder = (log: LogBytes) => DecodedLog;
 
@@ -52,6 +54,7 @@ const STATUSES: readonly (OfferStatus | undefined)[] = [undefined, 'active', 'pa
 // Decoded by hand from the ABI's layout: 250 times faster than a general decoder, which a million offers need. The
 // tests hold every one of them against ethers' parseLog.
 const DECODERS = new Map<Hex, Decoder>([
+  ...JOB_DECODERS,
   [topicOf(offersInterface, 'Registered'), (log) => offerOf('OfferRegistered', log)],
   [topicOf(offersInterface, 'Updated'), (log) => offerOf('OfferChanged', log)],
   [
@@ -183,7 +186,7 @@ export const EVENT_TOPICS: readonly Hex[] = [...DECODERS.keys()];
 export function decodeLog(log: LogBytes): DecodedLog | null {
   const [first] = log.topics;
   const decoder = first === undefined ? undefined : DECODERS.get(first);
-  if (!decoder || log.data.length > MAX_DATA) return null;
+  if (!decoder || log.data.length > (first === JOB_POSTED_TOPIC ? MAX_POSTED_DATA : MAX_DATA)) return null;
   try {
     return decoder(log);
   } catch (thrown) {
@@ -192,59 +195,11 @@ export function decodeLog(log: LogBytes): DecodedLog | null {
   }
 }
 
-/** 32 bytes as hexadecimal without a prefix, the word that starts `at` digits behind 0x. */
-function digits(data: Hex, at: number): string {
-  const start = 2 + at;
-  if (!Number.isSafeInteger(start) || start + 64 > data.length) throw new Malformed('short');
-  return data.slice(start, start + 64);
-}
-
-const word = (data: Hex, index: number): bigint => BigInt(`0x${digits(data, index * 64)}`);
-const bytes32 = (data: Hex, index: number): Bytes32 => `0x${digits(data, index * 64)}`;
-
-function smallAt(data: Hex, at: number, max: number): number {
-  const text = digits(data, at);
-  // 13 digits are 52 bits: exact as a number.
-  if (!text.startsWith('000000000000000000000000000000000000000000000000000')) throw new Malformed('large');
-  const value = Number.parseInt(text.slice(51), 16);
-  if (value > max) throw new Malformed('large');
-  return value;
-}
-
-const small = (data: Hex, index: number, max: number = Number.MAX_SAFE_INTEGER): number =>
-  smallAt(data, index * 64, max);
-
-function addressIn(text: string): Address {
-  if (!text.startsWith('000000000000000000000000')) throw new Malformed('address');
-  return `0x${text.slice(24)}`;
-}
-
-const address = (data: Hex, index: number): Address => addressIn(digits(data, index * 64));
-
-function topic(topics: readonly Hex[], index: number): Bytes32 {
-  const value = topics[index];
-  if (value?.length !== 66) throw new Malformed('topic');
-  return value;
-}
-
-const topicAddress = (topics: readonly Hex[], index: number): Address => addressIn(topic(topics, index).slice(2));
-
-// Control characters, and marks that turn the direction of text around: a stranger's name must not rewrite a screen.
-const UNSAFE_TEXT = /[\p{Cc}\u{200E}\u{200F}\u{202A}-\u{202E}\u{2066}-\u{2069}]/gu;
-
-function textAt(data: Hex, at: number): string {
-  const length = smallAt(data, at, MAX_DATA);
-  const start = 2 + at + 64;
-  const end = start + length * 2;
-  if (end > data.length) throw new Malformed('text');
-  return Buffer.from(data.slice(start, end), 'hex').toString('utf8').replaceAll(UNSAFE_TEXT, ' ');
-}
-
 /** (uint64 version, OfferParams): the struct has texts, so it stands behind an offset and its texts behind its own. */
 function offerOf(kind: 'OfferRegistered' | 'OfferChanged', { topics, data }: LogBytes): DecodedLog {
   const base = small(data, 1, MAX_DATA) * 2;
   const field = (index: number) => base + index * 64;
-  const text = (index: number) => textAt(data, base + smallAt(data, field(index), MAX_DATA) * 2);
+  const text = (index: number) => textAt(data, base + smallAt(data, field(index), MAX_DATA) * 2, MAX_DATA);
   const number = (index: number) => smallAt(data, field(index), Number.MAX_SAFE_INTEGER);
   const unit = number(6);
   if (unit === 0) throw new Malformed('unit');

@@ -12,6 +12,15 @@ const AMOUNTS: ReadonlySet<string> = new Set([
   'penalty',
   'refund',
   'amount',
+  'bounty',
+  'bond',
+  'minStake',
+  'challengeBond',
+  'forfeit',
+  'staked',
+  'fromUnbonding',
+  'fromStaked',
+  'reward',
 ]);
 
 /** An event as index.db keeps it: JSON with amounts as decimal strings. */

@@ -9,11 +9,12 @@ import { makeCalls } from './calls.ts';
 import type { Call } from './chain.ts';
 import { parametersInterface, vaultInterface } from './contract-interfaces.ts';
 import { deployMarket } from './deploy.ts';
-import { makeGovernanceCalls, proposalIdOf, readProposal, readStake, stakingOf } from './governance.ts';
+import { makeGovernanceCalls, proposalIdOf, readProposal, stakingOf } from './governance.ts';
 import { findAnvil, startAnvil } from './practice/anvil-process.ts';
 import type { AnvilProcess } from './practice/anvil-process.ts';
 import { ETH_TOKEN, wattToken } from './profile.ts';
 import type { NetworkProfile } from './profile.ts';
+import { createReads } from './reads.ts';
 import { receiptsOf } from './receipts.ts';
 import { explainRefusal } from './revert-reasons.ts';
 import { RpcError, toQuantity, toRecord } from './rpc.ts';
@@ -83,7 +84,7 @@ async function stakeAs(wallet: Wallet, role: 'provider' | 'validator', amount: b
   await send(wallet, calls.approve(watt, amount));
   await send(wallet, calls.deposit(watt, amount, addressOf(wallet)));
   await send(wallet, calls.authorize(stakes, true));
-  await send(wallet, governance.stake(role, amount));
+  await send(wallet, calls.stake(role, amount));
 }
 
 /** What the contract answers, in the app's words. */
@@ -93,7 +94,7 @@ async function refusal(sending: Promise<void>): Promise<string> {
     (reason: unknown) => reason,
   );
   if (!(thrown instanceof RpcError)) throw new Error(`not refused: ${String(thrown)}`);
-  return String(explainRefusal(thrown, profile.tokens));
+  return String(explainRefusal(thrown, profile));
 }
 
 beforeEach(async () => {
@@ -211,13 +212,14 @@ describe('governance', () => {
       'AccessManagedUnauthorized',
     );
     await stakeAs(provider, 'provider', 100n * WATT);
-    const stake = () => readStake(anvil.rpc, profile.contracts, 'provider', addressOf(provider));
+    const noOffer = () => Promise.reject(new Error('no offer is read here'));
+    const stake = () => createReads(profile, anvil.rpc, noOffer).stake('provider', addressOf(provider));
     expect(await stake()).toEqual({ staked: 100n * WATT, unbonding: 0n, atRisk: 0n, releaseAt: 0, active: true });
-    await send(provider, governance.unbond('provider', 40n * WATT));
+    await send(provider, calls.unbondStake('provider', 40n * WATT));
     expect(await stake()).toMatchObject({ staked: 60n * WATT, unbonding: 40n * WATT, active: false });
-    expect(await refusal(send(provider, governance.release('provider')))).toContain('The stake can be released from');
+    expect(await refusal(send(provider, calls.releaseStake('provider')))).toContain('The stake can be released from');
     await wait(7 * DAY);
-    await send(provider, governance.release('provider'));
+    await send(provider, calls.releaseStake('provider'));
     expect(await stake()).toMatchObject({ staked: 60n * WATT, unbonding: 0n });
     await send(provider, calls.withdraw(stakingOf(profile.contracts).watt, addressOf(provider), 40n * WATT));
   }, 60_000);

@@ -1,9 +1,9 @@
-/** Stake and what it decides: calls to Stakes and StakeGovernor, and what stands there now. */
+/** What stake decides: calls to StakeGovernor, and what stands there now. */
 import { id as hashOfText, keccak256 } from 'ethers';
 import type { Interface } from 'ethers';
 import { AppError } from '../shared/errors.ts';
 import type { Address, Bytes32, Hex } from '../shared/ids.ts';
-import type { Call, StakeStatus } from './chain.ts';
+import type { Call } from './chain.ts';
 import { abiCoder, governorInterface, parametersInterface, stakesInterface } from './contract-interfaces.ts';
 import type { StakeRole } from './events.ts';
 import type { NetworkContracts } from './profile.ts';
@@ -60,8 +60,6 @@ export function stakingOf({ stakes, watt, governor, timelock, parameters }: Netw
   return { stakes, watt, governor, timelock, parameters };
 }
 
-const roleNumber = (role: StakeRole): number => STAKE_ROLES.indexOf(role);
-
 /** The id under which votes are cast, and the same for the same proposal always. */
 export function proposalIdOf({ actions, description }: Proposal): Bytes32 {
   return keccak256(
@@ -72,15 +70,9 @@ export function proposalIdOf({ actions, description }: Proposal): Bytes32 {
   ) as Bytes32;
 }
 
-/** Calls of stakers and voters. WATT is staked out of the Vault: deposit it there and authorize Stakes first. */
+/** Calls of voters. What they vote with is staked by `ChainCalls.stake`. */
 export function makeGovernanceCalls(contracts: NetworkContracts) {
   const { stakes, governor, parameters } = stakingOf(contracts);
-  const toStakes = (method: string, args: readonly unknown[]): Call => ({
-    to: stakes,
-    data: stakesInterface.encodeFunctionData(method, args) as Hex,
-    value: 0n,
-    label: method,
-  });
   const toGovernor = (method: string, { actions, description }: Proposal, hashed: boolean): Call => ({
     to: governor,
     data: governorInterface.encodeFunctionData(
@@ -96,10 +88,12 @@ export function makeGovernanceCalls(contracts: NetworkContracts) {
     label: method,
   });
   return {
-    stake: (role: StakeRole, amount: bigint) => toStakes('stake', [roleNumber(role), amount]),
-    unbond: (role: StakeRole, amount: bigint) => toStakes('unbond', [roleNumber(role), amount]),
-    release: (role: StakeRole) => toStakes('release', [roleNumber(role)]),
-    delegate: (to: Address) => toStakes('delegate', [to]),
+    delegate: (to: Address): Call => ({
+      to: stakes,
+      data: stakesInterface.encodeFunctionData('delegate', [to]) as Hex,
+      value: 0n,
+      label: 'delegate',
+    }),
     /** What a proposal may do: the fee of deals opened from its execution on, in hundredths of a percent, at most 1000. */
     setFee: (feeBps: number) => ({
       to: parameters,
@@ -139,24 +133,5 @@ export async function readProposal(rpc: Rpc, contracts: NetworkContracts, id: By
     snapshotAt: Number(snapshot?.[0]),
     endsAt: Number(deadline?.[0]),
     executableAt: Number(eta?.[0]),
-  };
-}
-
-export async function readStake(
-  rpc: Rpc,
-  contracts: NetworkContracts,
-  role: StakeRole,
-  account: Address,
-): Promise<StakeStatus> {
-  const { stakes } = stakingOf(contracts);
-  const from = (method: string) => ask(rpc, stakes, stakesInterface, method, [roleNumber(role), account]);
-  const [kept, atRisk, active] = await Promise.all([from('get'), from('atRiskOf'), from('isActive')]);
-  const { staked, unbonding, releaseAt } = kept[0] as { staked: bigint; unbonding: bigint; releaseAt: bigint };
-  return {
-    staked,
-    unbonding,
-    atRisk: atRisk[0] as bigint,
-    releaseAt: Number(releaseAt),
-    active: active[0] === true,
   };
 }

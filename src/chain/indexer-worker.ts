@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openIndexWriter } from '../store/open-index.ts';
 import { createIndexer } from './indexer.ts';
 import type { SyncState } from './chain.ts';
+import { loggingContracts } from './profile.ts';
 import type { NetworkProfile } from './profile.ts';
 import { createRpc } from './rpc.ts';
 
@@ -20,10 +21,7 @@ if (!parentPort) throw new Error('indexer-worker runs as a worker thread');
 const port = parentPort;
 const { profile, indexPath } = workerData as IndexerWorkerData;
 const { chainId, contracts } = profile;
-const writer = openIndexWriter(
-  indexPath,
-  JSON.stringify([chainId, contracts.vault, contracts.offers, contracts.rentals]),
-);
+const writer = openIndexWriter(indexPath, JSON.stringify([chainId, ...loggingContracts(contracts)]));
 const stopping = new AbortController();
 const indexer = createIndexer({
   rpc: createRpc({ urls: profile.rpcUrls, chainId }),

@@ -7,6 +7,7 @@ import { decodeLog, EVENT_TOPICS } from './decode-logs.ts';
 import { marketIndex } from './market-index.ts';
 import type { PlacedLog } from './market-index.ts';
 import { NEXT_BLOCK_METHOD } from './next-block.ts';
+import { loggingContracts } from './profile.ts';
 import type { NetworkProfile } from './profile.ts';
 import { RpcError, toBytes, toHexQuantity, toQuantity, toRecord } from './rpc.ts';
 import type { Rpc } from './rpc.ts';
@@ -42,8 +43,8 @@ export interface Indexer {
  * down to the last block both agree on is undone first.
  */
 export function createIndexer({ rpc, profile, writer, onState, random }: IndexerParts): Indexer {
-  const market = marketIndex(writer, profile.tokens);
-  const addresses = [profile.contracts.vault, profile.contracts.offers, profile.contracts.rentals];
+  const market = marketIndex(writer, profile);
+  const addresses = loggingContracts(profile.contracts);
   const start = profile.contracts.deployedAt;
   const careful = Math.max(CAREFUL_BLOCKS, profile.confirmations);
   let range = FIRST_RANGE;

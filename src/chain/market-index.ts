@@ -1,10 +1,14 @@
 import { assertNever } from '../shared/errors.ts';
-import type { Address, Bytes32 } from '../shared/ids.ts';
+import { ETH } from '../shared/ids.ts';
+import type { Address, Hex } from '../shared/ids.ts';
 import type { IndexedLease, IndexedOffer } from '../store/market-rows.ts';
 import type { IndexBlock, IndexLog, IndexWriter } from '../store/open-index.ts';
 import type { DecodedLog } from './decode-logs.ts';
 import { eventFromText, eventToText } from './event-text.ts';
-import type { ChainEvent, EventPlace, LeaseEvent, OfferEvent, OfferFields } from './events.ts';
+import type { ChainEvent, EventPlace, JobEvent, LeaseEvent, OfferEvent, OfferFields } from './events.ts';
+import { completeJob, concernedByJob, nextJob, nextJobDeal } from './fold-jobs.ts';
+import { isStandingEvent, nextStanding, standingOf } from './fold-standings.ts';
+import type { StandingEvent } from './fold-standings.ts';
 import type { NetworkProfile } from './profile.ts';
 
 type StoredOffer = Omit<IndexedOffer, 'free'>;
@@ -23,10 +27,14 @@ export interface MarketIndex {
   rollBackTo(number: number): void;
 }
 
-export function marketIndex(writer: IndexWriter, tokens: NetworkProfile['tokens']): MarketIndex {
+export function marketIndex(
+  writer: IndexWriter,
+  { tokens, contracts }: Pick<NetworkProfile, 'tokens' | 'contracts'>,
+): MarketIndex {
   const decimals = new Map(tokens.map((token) => [token.address, token.decimals]));
-  const priceHour = (offer: StoredOffer): number =>
-    (Number(offer.price) * 3600) / offer.unit / 10 ** (decimals.get(offer.token) ?? 18);
+  const wholeTokens = (amount: bigint, token: Address): number => Number(amount) / 10 ** (decimals.get(token) ?? 18);
+  const priceHour = (offer: StoredOffer): number => (wholeTokens(offer.price, offer.token) * 3600) / offer.unit;
+  const watt = contracts.watt ?? ETH;
 
   const foldOffer = (event: OfferEvent): void => {
     const before = writer.offer(event.offerId);
@@ -51,8 +59,24 @@ export function marketIndex(writer: IndexWriter, tokens: NetworkProfile['tokens'
     if (next) writer.putLease(next);
   };
 
+  const foldJob = (event: JobEvent): void => {
+    const job = nextJob(writer.job(event.jobId), event);
+    if (!job) return;
+    writer.putJob(job, wholeTokens(job.terms.bounty, job.terms.token));
+    if (!('dealId' in event)) return;
+    const deal = nextJobDeal(writer.jobDeal(event.dealId), event);
+    if (!deal) return;
+    writer.putJobDeal(deal, job);
+    if (event.kind === 'JobAssigned' || event.kind === 'JobSettled') writer.countTaken(deal.offerId);
+  };
+
+  const foldStanding = (event: StandingEvent): void =>
+    writer.putStanding(nextStanding(writer.standing(standingOf(event)), event));
+
   const fold = (event: ChainEvent): void => {
-    if (isOfferEvent(event)) {
+    if (isStandingEvent(event)) foldStanding(event);
+    else if (isJobEvent(event)) foldJob(event);
+    else if (isOfferEvent(event)) {
       foldOffer(event);
       writer.countTaken(event.offerId);
     } else if (isLeaseEvent(event)) {
@@ -70,12 +94,12 @@ export function marketIndex(writer: IndexWriter, tokens: NetworkProfile['tokens'
         for (const block of blocks) writer.putBlock(block);
         let skipped = 0;
         for (const { place, decoded } of logs) {
-          const event = decoded && complete(decoded, place, writer);
+          const event = decoded && complete(decoded, place, writer, watt);
           if (!event) {
             skipped += 1;
             continue;
           }
-          writer.putLog(rowOf(event));
+          writer.putLog(rowOf(event, writer));
           fold(event);
         }
         return { written: logs.length - skipped, skipped };
@@ -83,17 +107,23 @@ export function marketIndex(writer: IndexWriter, tokens: NetworkProfile['tokens'
     rollBackTo: (number) =>
       writer.transaction(() => {
         for (const entity of writer.dropBlocksAfter(number)) {
-          const offerId = writer.lease(entity)?.terms.offerId ?? entity;
+          const offers = [
+            writer.lease(entity)?.terms.offerId ?? entity,
+            ...writer.jobDeals(entity).map(({ offerId }) => offerId),
+          ];
           writer.removeLease(entity);
           writer.removeOffer(entity);
+          writer.removeJob(entity);
+          writer.removeStanding(entity);
           for (const text of writer.eventsOfEntity(entity)) fold(eventFromText(text));
-          writer.countTaken(offerId);
+          for (const offerId of offers) writer.countTaken(offerId);
         }
       }),
   };
 }
 
 const isOfferEvent = (event: ChainEvent): event is OfferEvent => event.kind.startsWith('Offer');
+const isJobEvent = (event: ChainEvent): event is JobEvent => event.kind.startsWith('Job') && 'jobId' in event;
 const isLeaseEvent = (event: ChainEvent): event is LeaseEvent => event.kind.startsWith('Lease');
 
 /** A lease after one more event; null for an event that cannot follow. */
@@ -148,7 +178,8 @@ export function nextLease(before: IndexedLease | null, event: LeaseEvent): Index
 function complete(
   decoded: DecodedLog,
   place: EventPlace,
-  known: Pick<IndexWriter, 'offer' | 'lease'>,
+  known: Pick<IndexWriter, 'offer' | 'lease' | 'job' | 'jobDeal'>,
+  watt: Address,
 ): ChainEvent | null {
   switch (decoded.kind) {
     case 'OfferRegistered':
@@ -156,7 +187,28 @@ function complete(
     case 'VaultDeposited':
     case 'VaultWithdrawn':
     case 'VaultAuthorized':
+    case 'JobOperatorSet':
+    case 'ProviderStruck':
+    case 'ProviderRejected':
+    case 'ProviderRequalified':
+    case 'DealRated':
       return { ...decoded, ...place };
+    case 'StakeAdded':
+    case 'StakeUnbonding':
+    case 'StakeReleased':
+    case 'StakeSlashed':
+      return { ...decoded, token: watt, ...place };
+    case 'JobPosted':
+    case 'JobCancelled':
+    case 'JobAssigned':
+    case 'JobSubmitted':
+    case 'JobChallenged':
+    case 'JobJuryOpened':
+    case 'JobJuryVoted':
+    case 'JobRevealed':
+    case 'JobConcluded':
+    case 'JobSettled':
+      return completeJob(decoded, place, known);
     case 'OfferStatusChanged': {
       const offer = known.offer(decoded.offerId);
       return offer && { ...decoded, provider: offer.provider, ...place };
@@ -199,19 +251,27 @@ function completeLease(
   }
 }
 
-function rowOf(event: ChainEvent): IndexLog {
-  const { entity, account, other } = concerns(event);
+function rowOf(event: ChainEvent, known: Pick<IndexWriter, 'jobDeal'>): IndexLog {
   const { block, logIndex, txHash } = event;
-  return { block, logIndex, txHash, entity, account, other, event: eventToText(event) };
+  return { block, logIndex, txHash, ...concerns(event, known), event: eventToText(event) };
 }
 
-function concerns(event: ChainEvent): { entity: Bytes32 | null; account: Address; other: Address | null } {
-  if (isLeaseEvent(event)) {
-    const { provider, renter } = event;
-    return { entity: event.leaseId, account: provider, other: renter === provider ? null : renter };
+function concerns(
+  event: ChainEvent,
+  known: Pick<IndexWriter, 'jobDeal'>,
+): { entity: Hex | null; accounts: readonly Address[] } {
+  if (isStandingEvent(event)) {
+    const account = standingOf(event);
+    const finder = event.kind === 'StakeSlashed' && event.finder !== ETH && event.finder !== account;
+    return { entity: account, accounts: finder ? [account, event.finder] : [account] };
   }
-  if (isOfferEvent(event)) return { entity: event.offerId, account: providerOf(event), other: null };
-  return { entity: null, account: event.account, other: null };
+  if (isJobEvent(event)) {
+    const deal = 'dealId' in event ? known.jobDeal(event.dealId) : null;
+    return { entity: event.jobId, accounts: concernedByJob(event, deal) };
+  }
+  if (isLeaseEvent(event)) return { entity: event.leaseId, accounts: [event.provider, event.renter] };
+  if (isOfferEvent(event)) return { entity: event.offerId, accounts: [providerOf(event)] };
+  return { entity: null, accounts: [event.account] };
 }
 
 const providerOf = (event: OfferEvent): OfferFields['provider'] =>

@@ -12,7 +12,7 @@ import type { IndexReader } from '../store/open-index.ts';
 import { openSearch } from '../store/open-search.ts';
 import { bookMovements } from './book-movements.ts';
 import { makeCalls } from './calls.ts';
-import type { Chain, Receipt, SyncState, TransactionSigner } from './chain.ts';
+import type { Call, Chain, Receipt, SendOptions, SyncState, TransactionSigner } from './chain.ts';
 import { eventFromText } from './event-text.ts';
 import type { ChainEvent } from './events.ts';
 import type { FromIndexer, IndexerWorkerData, ToIndexer } from './indexer-worker.ts';
@@ -32,6 +32,12 @@ export interface OpenChainOptions {
   signer: TransactionSigner;
   clock: Clock;
   log: Log;
+}
+
+/** Last blocks whose events an account has heard, and of which the book knows it. */
+interface Cursor {
+  delivered: number;
+  stored: number;
 }
 
 /** Blocks whose events are delivered together while catching up. */
@@ -58,7 +64,9 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
     revision: 0,
   });
   const queues = new Map<Address, SendQueue>();
-  const watched = new Map<Address, { delivered: number; stored: number }>();
+  /** Whom `as` was given; the newest signer of an address counts. */
+  const signers = new Map<Address, TransactionSigner>();
+  const watched = new Map<Address, Cursor>();
   const indexed = new Emitter<number>();
 
   const worker = new Worker(sibling(import.meta.url, 'indexer-worker'), {
@@ -114,30 +122,44 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
     }
   };
 
-  /** Hands on what is confirmed and new for the watched accounts, in order. */
+  /**
+   * Hands on what is confirmed and new for the watched accounts, in order. Accounts that have heard the same go on
+   * together, so that what concerns two of them comes once; one that was watched later catches up with the others first.
+   */
   const deliver = (): void => {
     const head = sync.value.head;
     if (!reader || !head) return;
     const until = head.block - profile.confirmations;
-    for (const [account, cursor] of watched) {
-      while (cursor.delivered < until) {
-        const to = Math.min(until, cursor.delivered + DELIVER_BLOCKS);
-        const events = reader.eventsOf(account, cursor.delivered, to).map(({ event }) => eventFromText(event));
-        cursor.delivered = to;
-        if (events.length > 0) {
-          // One transaction, with whatever the listeners write: the disk is waited for once.
-          ledger.transaction(() => {
-            bookMovements(ledger, chainId, events, account);
-            tellListeners(events);
-            ledger.cursors.set(chainId, account, to);
-          });
-          cursor.stored = to;
-        } else if (to - cursor.stored >= CURSOR_BLOCKS) {
-          ledger.cursors.set(chainId, account, to);
-          cursor.stored = to;
-        }
-      }
+    for (;;) {
+      const behind = [...watched].filter(([, { delivered }]) => delivered < until);
+      const from = Math.min(...behind.map(([, { delivered }]) => delivered));
+      if (behind.length === 0) return;
+      const together = behind.filter(([, { delivered }]) => delivered === from);
+      const ahead = behind.map(([, { delivered }]) => delivered).filter((delivered) => delivered > from);
+      deliverTo(reader, together, from, Math.min(until, from + DELIVER_BLOCKS, ...ahead));
     }
+  };
+
+  const deliverTo = (from: IndexReader, together: [Address, Cursor][], after: number, to: number): void => {
+    const accounts = together.map(([account]) => account);
+    const events = from.eventsOf(accounts, after, to).map(({ event }) => eventFromText(event));
+    for (const [, cursor] of together) cursor.delivered = to;
+    const store = (due: [Address, Cursor][]) => {
+      for (const [account, cursor] of due) {
+        ledger.cursors.set(chainId, account, to);
+        cursor.stored = to;
+      }
+    };
+    if (events.length === 0) {
+      store(together.filter(([, { stored }]) => to - stored >= CURSOR_BLOCKS));
+      return;
+    }
+    // One transaction, with whatever the listeners write: the disk is waited for once.
+    ledger.transaction(() => {
+      bookMovements(ledger, chainId, events, accounts);
+      tellListeners(events);
+      store(together);
+    });
   };
 
   const receiptOf = async (receipt: NodeReceipt): Promise<Receipt> => {
@@ -152,18 +174,19 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
   const queueOf = (account: Address): SendQueue => {
     let queue = queues.get(account);
     if (!queue) {
-      const own: TransactionSigner = {
+      const ofAccount: TransactionSigner = {
         address: account,
         signTransaction(transaction) {
-          if (signer.address !== account) throw new AppError('locked', 'Another wallet is open now.');
-          return signer.signTransaction(transaction);
+          const own = signers.get(account) ?? signer;
+          if (own.address !== account) throw new AppError('locked', 'Another wallet is open now.');
+          return own.signTransaction(transaction);
         },
       };
       queue = createSendQueue({
         profile,
         rpc,
         ledger,
-        signer: own,
+        signer: ofAccount,
         clock,
         log,
         receiptOf,
@@ -176,6 +199,12 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
         .catch((thrown: unknown) => log.debug({ error: String(thrown) }, 'resending waits for the network'));
     }
     return queue;
+  };
+
+  const sendAs = async (account: Address, call: Call, sendOptions: SendOptions): Promise<Receipt> => {
+    const receipt = queueOf(account).send(call, sendOptions);
+    tell({ type: 'poke' });
+    return receipt;
   };
 
   const offerFromIndex = (offerId: Bytes32, version: number): Promise<IndexedOffer> =>
@@ -212,12 +241,13 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
   const search = openSearch(indexPath, profile.tokens);
   onState(sync.value);
 
+  const now = () => sync.value.head?.at ?? clock.now();
   return {
     profile,
     calls: makeCalls(profile.contracts),
     reads: createReads(profile, rpc, offerFromIndex),
     sync,
-    now: () => sync.value.head?.at ?? clock.now(),
+    now,
     onEvents(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -231,16 +261,25 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
       }
       deliver();
     },
-    async send(call, sendOptions) {
-      const receipt = queueOf(signer.address).send(call, sendOptions);
-      tell({ type: 'poke' });
-      return receipt;
+    send: (call, sendOptions) => sendAs(signer.address, call, sendOptions),
+    as(other) {
+      signers.set(other.address, other);
+      queueOf(other.address);
+      return { send: (call, sendOptions) => sendAs(other.address, call, sendOptions) };
     },
     search: (query) => search.find(query, clock.now()),
     offer: (offerId) => opened.offer(offerId),
     lease: (leaseId) => opened.lease(leaseId),
     offersOf: (provider) => opened.offersOf(provider),
     leasesOf: (account, leaseOptions) => opened.leasesOf(account, leaseOptions),
+    job: (jobId) => opened.job(jobId),
+    jobDeals: (jobId) => opened.jobDeals(jobId),
+    jobDeal: (dealId) => opened.jobDeal(dealId),
+    jobsOf: (account, jobOptions) => opened.jobsOf(account, jobOptions),
+    jobDealsOf: (provider, dealOptions) => opened.jobDealsOf(provider, dealOptions),
+    openJobs: (filter) => opened.openJobs(filter, now()),
+    jobStats: () => opened.jobStats(),
+    standing: (account) => opened.standing(account),
     async close() {
       if (closing) return;
       closing = true;

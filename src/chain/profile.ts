@@ -159,6 +159,12 @@ function parseNetworksFile(text: string, file: string): Record<string, unknown> 
   }
 }
 
+/** The contracts whose logs index.db is made of. */
+export const loggingContracts = (contracts: NetworkContracts): Address[] => {
+  const { vault, offers, rentals, jobs, juries, stakes, record } = contracts;
+  return [vault, offers, rentals, jobs, juries, stakes, record].filter((one) => one !== undefined);
+};
+
 /** @throws AppError `bad-input` for a token this network does not name. */
 export function tokenOf(profile: NetworkProfile, token: Address): Token {
   const found = profile.tokens.find((entry) => entry.address === token);

@@ -12,6 +12,7 @@ import {
   vaultInterface,
 } from './contract-interfaces.ts';
 import type { OfferStatus } from './events.ts';
+import { createJobReads } from './job-reads.ts';
 import type { NetworkProfile } from './profile.ts';
 import { explainRefusal } from './revert-reasons.ts';
 import { toBigQuantity, toBytes } from './rpc.ts';
@@ -39,7 +40,7 @@ export function createReads(
     try {
       answer = await rpc.call('eth_call', [{ to, data }, 'latest']);
     } catch (thrown) {
-      throw explainRefusal(thrown, profile.tokens);
+      throw explainRefusal(thrown, profile, to);
     }
     try {
       return [...of.decodeFunctionResult(method, toBytes(answer, method))] as unknown[];
@@ -57,12 +58,14 @@ export function createReads(
     BigInt(String(await one(to, of, method, args)));
 
   return {
+    ...createJobReads(profile.contracts, one, view),
     async walletBalance(account, token) {
       if (token !== ETH) return amount(token, erc20Interface, 'balanceOf', [account]);
       return toBigQuantity(await rpc.call('eth_getBalance', [account, 'latest']), 'eth_getBalance');
     },
     vaultBalance: (account, token) => amount(vault, vaultInterface, 'balanceOf', [account, token]),
-    vaultLocked: (account, token) => amount(vault, vaultInterface, 'lockedOf', [rentals, account, token]),
+    vaultLocked: (account, token, module = rentals) =>
+      amount(vault, vaultInterface, 'lockedOf', [module, account, token]),
     isAuthorized: async (account, module) =>
       (await one(vault, vaultInterface, 'isAuthorized', [account, module])) === true,
     async lease(leaseId) {

@@ -1,36 +1,35 @@
 import { Interface } from 'ethers';
-import type { ErrorDescription, Result } from 'ethers';
+import type { ErrorDescription } from 'ethers';
 import { AppError } from '../shared/errors.ts';
-import type { ErrorCode } from '../shared/errors.ts';
 import type { Address } from '../shared/ids.ts';
 import { formatAmount } from '../shared/money.ts';
 import { formatSeconds } from '../shared/time.ts';
 import {
   erc20Interface,
   governorInterface,
+  jobsInterface,
+  juriesInterface,
   offersInterface,
   parametersInterface,
+  recordInterface,
   rentalsInterface,
   stakesInterface,
   timelockInterface,
   vaultInterface,
 } from './contract-interfaces.ts';
-import type { NetworkProfile } from './profile.ts';
+import { JOB_REASONS } from './job-revert-reasons.ts';
+import type { NetworkContracts, NetworkProfile } from './profile.ts';
+import { dateText, type Reason } from './reason.ts';
 import { RpcError } from './rpc.ts';
 
-interface Reason {
-  code: ErrorCode;
-  words: (args: Result, amount: (token: unknown, value: unknown) => string) => string;
-  next?: string;
-}
-
-const date = (seconds: unknown) =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', ' UTC').replace('T', ' ');
 const LEASE_STATES = ['does not exist', 'is open', 'is closing', 'is closed'];
 const OFFER_STATES = ['does not exist', 'is active', 'is paused', 'has ended'];
 const stateWords = (words: readonly string[], state: unknown) => words[Number(state)] ?? 'is in another state';
 
-/** Every custom error a person can cause, in plain words. What is not here is named as the contract names it. */
+/**
+ * Custom errors of everything but jobs, in plain words. What neither this nor the jobs' table has is named as the
+ * contract names it.
+ */
 const REASONS: Readonly<Record<string, Reason>> = {
   // Vault
   InsufficientBalance: {
@@ -110,7 +109,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   NotProvider: { code: 'not-allowed', words: () => 'Only the provider can do that.' },
   DealsPaused: {
     code: 'offer-unavailable',
-    words: (args) => `New rentals are paused on this network until ${date(args['until'])}.`,
+    words: (args) => `New rentals are paused on this network until ${dateText(args['until'])}.`,
     next: 'Running rentals go on; try again then.',
   },
   FeeChanged: {
@@ -128,7 +127,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   },
   PastOfferEnd: {
     code: 'bad-input',
-    words: (args) => `The offer ends at ${date(args['endsBy'])}, before the rental would.`,
+    words: (args) => `The offer ends at ${dateText(args['endsBy'])}, before the rental would.`,
     next: 'Rent for a shorter time.',
   },
   NothingToDraw: { code: 'conflict', words: () => 'Everything signed so far has been paid.' },
@@ -140,28 +139,12 @@ const REASONS: Readonly<Record<string, Reason>> = {
   },
   StillClosing: {
     code: 'conflict',
-    words: (args) => `The provider can still answer until ${date(args['closeAt'])}.`,
+    words: (args) => `The provider can still answer until ${dateText(args['closeAt'])}.`,
     next: 'Finalize after that.',
   },
   ClosingOver: { code: 'conflict', words: () => 'The 24 hours to show a voucher are over.' },
-  NotExpired: { code: 'conflict', words: (args) => `The rental can be expired from ${date(args['expiresAt'])}.` },
-  // Stakes
-  InsufficientFreeStake: {
-    code: 'insufficient-funds',
-    words: (args) =>
-      `${formatAmount(BigInt(String(args['free'])), 18)} WATT of the stake are not at risk in open deals; ${formatAmount(BigInt(String(args['needed'])), 18)} are needed.`,
-    next: 'Wait until deals are over, or ask for less.',
-  },
-  NothingUnbonding: {
-    code: 'conflict',
-    words: () => 'No stake is on its way out.',
-    next: 'Unbond first, then wait.',
-  },
-  StillUnbonding: {
-    code: 'conflict',
-    words: (args) => `The stake can be released from ${date(args['releaseAt'])}.`,
-    next: 'Release it after that.',
-  },
+  NotExpired: { code: 'conflict', words: (args) => `The rental can be expired from ${dateText(args['expiresAt'])}.` },
+  // Governance
   GovernorInsufficientProposerVotes: {
     code: 'not-allowed',
     words: (args) => `Proposing takes ${formatAmount(BigInt(String(args['threshold'])), 18)} WATT of stake.`,
@@ -175,6 +158,9 @@ const INTERFACES = [
   rentalsInterface,
   vaultInterface,
   offersInterface,
+  jobsInterface,
+  juriesInterface,
+  recordInterface,
   parametersInterface,
   stakesInterface,
   governorInterface,
@@ -184,7 +170,7 @@ const INTERFACES = [
 ];
 
 /** The names in the table, for a test that holds it against the contracts. */
-export const EXPLAINED_ERRORS: readonly string[] = Object.keys(REASONS);
+export const EXPLAINED_ERRORS: readonly string[] = [...Object.keys(REASONS), ...Object.keys(JOB_REASONS)];
 
 function parse(data: string): ErrorDescription | null {
   for (const one of INTERFACES) {
@@ -206,12 +192,34 @@ function revertData(value: unknown, depth = 0): string | null {
   return revertData(data, depth + 1) ?? revertData(result, depth + 1);
 }
 
-/** A contract's refusal as an error for people. `data` are the bytes it reverted with, if any. */
-export function explainRevert(data: string | null, tokens: NetworkProfile['tokens'], cause?: unknown): AppError {
+/** What is needed of a network to explain its refusals. */
+type Named = Pick<NetworkProfile, 'tokens' | 'contracts'>;
+
+/** Contracts share names of errors, with the same bytes: whom was this sent to? */
+function tablesFor(to: Address | undefined, { jobs, juries, stakes, record }: NetworkContracts) {
+  const aboutJobs = to !== undefined && [jobs, juries, stakes, record].includes(to);
+  return aboutJobs ? [JOB_REASONS, REASONS] : [REASONS, JOB_REASONS];
+}
+
+function reasonFor({ name, args }: ErrorDescription, tables: readonly Readonly<Record<string, Reason>>[]) {
+  // OpenZeppelin has an InsufficientBalance of its own, with other arguments.
+  if (name === 'InsufficientBalance' && args.length !== 4) return undefined;
+  return tables.find((table) => Object.hasOwn(table, name))?.[name];
+}
+
+/**
+ * A contract's refusal as an error for people. `data` are the bytes it reverted with, if any.
+ * @param to the contract that was called
+ */
+export function explainRevert(
+  data: string | null,
+  { tokens, contracts }: Named,
+  { to, cause }: { to?: Address | undefined; cause?: unknown } = {},
+): AppError {
   const found = data === null ? null : parse(data);
   if (!found) {
     return new AppError('reverted', 'The contract refused this and did not say why.', {
-      next: 'Look at the state of the rental and try again.',
+      next: 'Look at where it stands now and try again.',
       cause,
     });
   }
@@ -219,26 +227,25 @@ export function explainRevert(data: string | null, tokens: NetworkProfile['token
     const known = tokens.find((one) => one.address === (String(token).toLowerCase() as Address));
     return known ? `${formatAmount(BigInt(String(value)), known.decimals)} ${known.symbol}` : String(value);
   };
-  // OpenZeppelin has an InsufficientBalance of its own, with other arguments.
-  const reason =
-    Object.hasOwn(REASONS, found.name) && !(found.name === 'InsufficientBalance' && found.args.length !== 4)
-      ? REASONS[found.name]
-      : undefined;
+  const reason = reasonFor(found, tablesFor(to, contracts));
   if (!reason) {
     const args = found.args.map(String).join(', ').slice(0, 200);
     return new AppError('reverted', `The contract refused: ${found.name}(${args}).`, { cause });
   }
   return new AppError(reason.code, reason.words(found.args, amount), {
+    ...(reason.field === undefined ? {} : { field: reason.field }),
     ...(reason.next === undefined ? {} : { next: reason.next }),
     cause,
   });
 }
 
 /** What a node refused, as an error for people; anything else comes back as it is. */
-export function explainRefusal(thrown: unknown, tokens: NetworkProfile['tokens']): unknown {
+export function explainRefusal(thrown: unknown, network: Named, to?: Address): unknown {
   if (!(thrown instanceof RpcError)) return thrown;
   const data = revertData(thrown.data);
-  if (data !== null || thrown.code === 3 || /revert/i.test(thrown.message)) return explainRevert(data, tokens, thrown);
+  if (data !== null || thrown.code === 3 || /revert/i.test(thrown.message)) {
+    return explainRevert(data, network, { to, cause: thrown });
+  }
   if (/insufficient funds|exceeds? allowance|insufficient balance/i.test(thrown.message)) {
     return new AppError('insufficient-funds', 'The wallet does not hold enough ETH for this and its network fee.', {
       next: 'Put some ETH into the wallet.',

@@ -1,6 +1,6 @@
 import { keccak256 } from 'ethers';
 import { AppError, toAppError } from '../shared/errors.ts';
-import type { Bytes32 } from '../shared/ids.ts';
+import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
 import type { Clock } from '../shared/time.ts';
 import type { Ledger, OutgoingTransaction } from '../store/ledger.ts';
@@ -83,7 +83,7 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
   let closed = false;
   let emptied: (() => void) | null = null;
 
-  const explain = (thrown: unknown): AppError => toAppError(explainRefusal(thrown, profile.tokens));
+  const explain = (thrown: unknown, to?: Address): AppError => toAppError(explainRefusal(thrown, profile, to));
 
   const currentFees = async (): Promise<Fees> => {
     if (fees && clock.monotonicMs() - fees.atMs < FEES_FRESH_MS) return fees.value;
@@ -189,7 +189,7 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
       const row = rows[index];
       if (!row || !answer || answer.ok) continue;
       if (isKnown(answer.error)) continue;
-      const error = explain(answer.error);
+      const error = explain(answer.error, readTransaction(row.raw)?.to);
       // Another attempt of this nonce is with the node: that this one was not taken changes nothing.
       if (row.attempt > 0) ledger.outgoing.setState(row.txHash, 'failed', { error: error.message });
       else if (error.code === 'insufficient-funds' || error.code === 'reverted') giveUp(row, error);
@@ -221,7 +221,7 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
       const batch = queue.splice(0, TOGETHER);
       try {
         const { ready, later, refused } = await estimateGas(rpc, from, batch, underway.size > 0);
-        for (const { waiting, error } of refused) waiting.failed(explain(error));
+        for (const { waiting, error } of refused) waiting.failed(explain(error, waiting.call.to));
         if (later.length > 0) queue.unshift(...later);
         if (ready.length > 0) {
           const rows = await store(ready);
@@ -298,11 +298,11 @@ export function createSendQueue(parts: SendQueueParts): SendQueue {
         await rpc.call('eth_call', [{ from, to, data, value: toHexQuantity(value) }, 'latest']);
       }
     } catch (thrown) {
-      const error = explain(thrown);
+      const error = explain(thrown, transaction?.to);
       if (error.code !== 'network-down') return error;
     }
     return new AppError('reverted', 'The contract refused this at the moment it was mined.', {
-      next: 'Look at the state of the rental and try again.',
+      next: 'Look at where it stands now and try again.',
     });
   };
 
@@ -460,8 +460,11 @@ function storedError(text: string | null): AppError {
   const fallback = new AppError('reverted', 'The contract refused this.');
   if (text === null) return fallback;
   try {
-    const { code, message, next } = JSON.parse(text) as ReturnType<AppError['toJSON']>;
-    return new AppError(code, message, next === undefined ? {} : { next });
+    const { code, message, field, next } = JSON.parse(text) as ReturnType<AppError['toJSON']>;
+    return new AppError(code, message, {
+      ...(field === undefined ? {} : { field }),
+      ...(next === undefined ? {} : { next }),
+    });
   } catch {
     return fallback;
   }

@@ -30,7 +30,7 @@ export const OFFER_COLUMNS = `offer_id AS offerId, version, provider, gpu_type A
   provider_signer AS providerSigner, ends_by AS endsBy, min_seconds AS minSeconds, units, taken, status,
   created_at AS createdAt`;
 
-/** `taken` is counted from leases, so a row out of it says how many units are free. */
+/** `taken` is counted from leases and jobs, so a row out of it says how many units are free. */
 export function offerFromRow({ taken, ...row }: OfferRow): IndexedOffer {
   return {
     ...row,

@@ -1,9 +1,9 @@
 /** Raised whenever the tables below change: an index.db of another version is deleted and built anew from the chain. */
-export const INDEX_VERSION = 2;
+export const INDEX_VERSION = 3;
 
 /**
- * index.db: what the logs of the market's contracts say. `logs` is the truth of this file, `offers` and `leases` are
- * folded from it; logs cascade with their block, so undoing blocks is deleting them and folding again.
+ * index.db: what the logs of the market's contracts say. `logs` is the truth of this file, `offers`, `leases`,
+ * `jobs`, `job_deals` and `standings` are folded from it; logs cascade with their block, so undoing blocks is deleting them and folding again.
  */
 export const INDEX_SCHEMA = `
   CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,18 +19,23 @@ export const INDEX_SCHEMA = `
     block INTEGER NOT NULL REFERENCES blocks (number) ON DELETE CASCADE,
     log_index INTEGER NOT NULL,
     tx_hash TEXT NOT NULL,
-    -- The offer or lease it is about; NULL for money.
+    -- What it is folded into: an offer, a lease, a job, or an account's standing; NULL for money.
     entity TEXT,
-    -- Whom it concerns: provider or account, and renter.
-    account TEXT NOT NULL,
-    other TEXT,
     event TEXT NOT NULL,
     PRIMARY KEY (block, log_index)
   ) WITHOUT ROWID;
   CREATE INDEX logs_by_entity ON logs (entity, block, log_index) WHERE entity IS NOT NULL;
-  CREATE INDEX logs_by_account ON logs (account, block);
-  CREATE INDEX logs_by_other ON logs (other, block) WHERE other IS NOT NULL;
   CREATE INDEX logs_by_tx ON logs (tx_hash);
+
+  -- Whom a log concerns: provider, renter, challenger, account.
+  CREATE TABLE log_accounts (
+    account TEXT NOT NULL,
+    block INTEGER NOT NULL REFERENCES blocks (number) ON DELETE CASCADE,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (account, block, log_index)
+  ) WITHOUT ROWID;
+  -- For the cascade.
+  CREATE INDEX log_accounts_by_block ON log_accounts (block);
 
   CREATE TABLE offers (
     id INTEGER PRIMARY KEY,
@@ -102,4 +107,78 @@ export const INDEX_SCHEMA = `
   CREATE INDEX leases_by_renter ON leases (renter, opened_at DESC);
   CREATE INDEX leases_by_provider ON leases (provider, opened_at DESC);
   CREATE INDEX leases_taking_units ON leases (offer_id) WHERE state <> 'closed';
+
+  CREATE TABLE jobs (
+    job_id TEXT PRIMARY KEY,
+    renter TEXT NOT NULL,
+    assignee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    -- Whole tokens, to filter by; the exact amount stands in the terms.
+    bounty REAL NOT NULL,
+    gpu_count INTEGER NOT NULL,
+    gpu_memory_gb INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    last_start INTEGER NOT NULL,
+    copies INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    posted_at INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    submitted INTEGER NOT NULL,
+    revealed INTEGER NOT NULL,
+    agreeing INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    result_id TEXT,
+    paid TEXT NOT NULL,
+    refund TEXT NOT NULL,
+    forfeit TEXT NOT NULL,
+    ended_at INTEGER,
+    terms TEXT NOT NULL,
+    spec TEXT
+  );
+  CREATE INDEX jobs_by_renter ON jobs (renter, posted_at DESC);
+  CREATE INDEX jobs_by_state ON jobs (state);
+  CREATE INDEX jobs_open ON jobs (last_start, job_id, gpu_memory_gb, gpu_count, token, bounty, assignee)
+    WHERE state = 'open' AND taken < copies;
+
+  CREATE TABLE job_deals (
+    deal_id TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    offer_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    assigned_at INTEGER NOT NULL,
+    submitted_at INTEGER,
+    commitment TEXT,
+    result_id TEXT,
+    until INTEGER NOT NULL,
+    challenger TEXT,
+    challenge_bond TEXT NOT NULL,
+    jury TEXT,
+    paid TEXT NOT NULL,
+    fee TEXT NOT NULL,
+    refund TEXT NOT NULL,
+    forfeit TEXT NOT NULL,
+    settled_at INTEGER,
+    settled_tx TEXT,
+    -- Smallest units of WATT that it puts at risk.
+    risk TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX job_deals_by_job ON job_deals (job_id, assigned_at);
+  CREATE INDEX job_deals_by_provider ON job_deals (provider, assigned_at DESC);
+  CREATE INDEX job_deals_running ON job_deals (provider) WHERE settled_at IS NULL;
+  CREATE INDEX job_deals_taking_units ON job_deals (offer_id) WHERE settled_at IS NULL;
+
+  CREATE TABLE standings (
+    account TEXT PRIMARY KEY,
+    strikes INTEGER NOT NULL,
+    rejections INTEGER NOT NULL,
+    rejected_at INTEGER,
+    reputation INTEGER NOT NULL,
+    staked TEXT NOT NULL,
+    unbonding TEXT NOT NULL,
+    release_at INTEGER NOT NULL,
+    operator TEXT,
+    ratings INTEGER NOT NULL,
+    ratings_sum INTEGER NOT NULL
+  ) WITHOUT ROWID;
 `;

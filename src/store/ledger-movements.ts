@@ -5,7 +5,7 @@ import type { Ledger, Movement, MovementKind } from './ledger.ts';
 type MovementRow = Omit<Movement, 'amount'> & { amount: string };
 
 const COLUMNS = `chain_id AS chainId, tx_hash AS txHash, log_index AS logIndex, account, kind, token, amount,
-  lease_id AS leaseId, block, at`;
+  lease_id AS leaseId, job_id AS jobId, deal_id AS dealId, block, at`;
 
 const fromRow = (row: MovementRow): Movement => ({ ...row, amount: BigInt(row.amount) });
 
@@ -18,8 +18,9 @@ interface AmountRow {
 /** Movements and their running totals: a total is changed in the transaction that books the movement. */
 export function movementsTable(db: SqliteDatabase): Ledger['movements'] {
   const insert = db.prepare<[MovementRow]>(
-    `INSERT INTO movements (chain_id, tx_hash, log_index, account, kind, token, amount, lease_id, block, at)
-      VALUES (:chainId, :txHash, :logIndex, :account, :kind, :token, :amount, :leaseId, :block, :at)
+    `INSERT INTO movements (chain_id, tx_hash, log_index, account, kind, token, amount, lease_id, job_id, deal_id,
+      block, at)
+      VALUES (:chainId, :txHash, :logIndex, :account, :kind, :token, :amount, :leaseId, :jobId, :dealId, :block, :at)
       ON CONFLICT DO NOTHING`,
   );
   const total = db.prepare<[number, Address, Address, MovementKind], { total: string }>(
@@ -40,13 +41,12 @@ export function movementsTable(db: SqliteDatabase): Ledger['movements'] {
   const byAccount = db.prepare<[{ chainId: number; account: Address; limit: number }], MovementRow>(
     `SELECT ${COLUMNS} FROM movements WHERE chain_id = :chainId AND account = :account ${order}`,
   );
-  const byLease = db.prepare<
-    [{ chainId: number; leaseId: Bytes32; account: Address | null; limit: number }],
-    MovementRow
-  >(
-    `SELECT ${COLUMNS} FROM movements WHERE lease_id = :leaseId AND chain_id = :chainId
-      AND (:account IS NULL OR account = :account) ${order}`,
-  );
+  const about = (column: 'lease_id' | 'job_id') =>
+    db.prepare<[{ chainId: number; id: Bytes32; account: Address | null; limit: number }], MovementRow>(
+      `SELECT ${COLUMNS} FROM movements WHERE ${column} = :id AND chain_id = :chainId
+        AND (:account IS NULL OR account = :account) ${order}`,
+    );
+  const [byLease, byJob] = [about('lease_id'), about('job_id')];
   const all = db.prepare<[{ chainId: number; limit: number }], MovementRow>(
     `SELECT ${COLUMNS} FROM movements WHERE chain_id = :chainId ${order}`,
   );
@@ -58,9 +58,11 @@ export function movementsTable(db: SqliteDatabase): Ledger['movements'] {
   );
   return {
     book,
-    list({ chainId, account, leaseId, limit = 1000 }) {
-      if (leaseId !== undefined) {
-        return byLease.all({ chainId, leaseId, account: account ?? null, limit }).map(fromRow);
+    list({ chainId, account, leaseId, jobId, limit = 1000 }) {
+      const id = leaseId ?? jobId;
+      if (id !== undefined) {
+        const by = leaseId === undefined ? byJob : byLease;
+        return by.all({ chainId, id, account: account ?? null, limit }).map(fromRow);
       }
       if (account !== undefined) return byAccount.all({ chainId, account, limit }).map(fromRow);
       return all.all({ chainId, limit }).map(fromRow);

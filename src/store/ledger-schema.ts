@@ -111,4 +111,75 @@ export const LEDGER_STEPS: readonly string[] = [
     PRIMARY KEY (chain_id, account)
   ) WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE movements ADD COLUMN job_id TEXT;
+  ALTER TABLE movements ADD COLUMN deal_id TEXT;
+  CREATE INDEX movements_by_job ON movements (job_id) WHERE job_id IS NOT NULL;
+  ALTER TABLE notifications ADD COLUMN task_id TEXT;
+  ALTER TABLE notifications ADD COLUMN deal_id TEXT;
+
+  -- A job file once, however many tasks are made of it.
+  CREATE TABLE job_files (hash TEXT PRIMARY KEY, file TEXT NOT NULL);
+
+  CREATE TABLE job_tasks (
+    -- In the order they were put: what lists page by.
+    id INTEGER PRIMARY KEY,
+    task_id TEXT NOT NULL UNIQUE,
+    batch_id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    task_index INTEGER NOT NULL,
+    task_of INTEGER NOT NULL,
+    terms TEXT,
+    job_id TEXT,
+    attempts INTEGER NOT NULL,
+    phase TEXT NOT NULL,
+    ended INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    deals TEXT NOT NULL,
+    result_cid TEXT,
+    verdict TEXT,
+    paid TEXT,
+    refund TEXT,
+    ended_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    file_hash TEXT NOT NULL REFERENCES job_files (hash),
+    secrets TEXT,
+    spec TEXT NOT NULL
+  );
+  CREATE INDEX job_tasks_by_account ON job_tasks (account, id DESC);
+  CREATE INDEX job_tasks_by_batch ON job_tasks (batch_id, id DESC);
+  CREATE INDEX job_tasks_by_phase ON job_tasks (account, phase);
+  CREATE INDEX job_tasks_open ON job_tasks (id DESC) WHERE ended = 0;
+  CREATE INDEX job_tasks_by_job ON job_tasks (job_id) WHERE job_id IS NOT NULL;
+
+  CREATE TABLE job_runs (
+    id INTEGER PRIMARY KEY,
+    deal_id TEXT NOT NULL UNIQUE,
+    job_id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    offer_id TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    ended INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    exit_code INTEGER,
+    result_cid TEXT,
+    salt TEXT,
+    submit_deadline INTEGER NOT NULL,
+    paid TEXT,
+    settled_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  );
+  CREATE INDEX job_runs_by_account ON job_runs (account, id DESC);
+  CREATE INDEX job_runs_open ON job_runs (id DESC) WHERE ended = 0;
+  `,
 ];

@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import type { Address, Bytes32 } from '../shared/ids.ts';
+import type { Address, Bytes32, Hex } from '../shared/ids.ts';
 import { wordsOf } from '../shared/offer-query.ts';
 import { openDatabase } from './database.ts';
 import type { SqliteDatabase } from './database.ts';
+import { jobsReader, jobsWriter } from './index-jobs.ts';
+import type { JobsReader, JobsWriter } from './index-jobs.ts';
 import { INDEX_SCHEMA, INDEX_VERSION } from './index-schema.ts';
 import { LEASE_COLUMNS, leaseFromRow, leaseToRow, OFFER_COLUMNS, offerFromRow } from './index-rows.ts';
 import type { LeaseRow, OfferRow } from './index-rows.ts';
@@ -22,14 +24,14 @@ export interface IndexLog {
   block: number;
   logIndex: number;
   txHash: Bytes32;
-  entity: Bytes32 | null;
-  account: Address;
-  other: Address | null;
+  /** What it is folded into: an offer, a lease, a job, or an account's standing; null for money. */
+  entity: Hex | null;
+  accounts: readonly Address[];
   event: string;
 }
 
 /** Reading index.db, while a worker writes it. */
-export interface IndexReader {
+export interface IndexReader extends JobsReader {
   offer(offerId: Bytes32): IndexedOffer | null;
   lease(leaseId: Bytes32): IndexedLease | null;
   /** Newest first. */
@@ -39,13 +41,13 @@ export interface IndexReader {
   /** Newest block written. */
   head(): IndexBlock | null;
   eventsOfTransaction(txHash: Bytes32): string[];
-  /** Events of an account in blocks after `block` up to `until`, in order, at most `limit` of whole blocks or more. */
-  eventsOf(account: Address, block: number, until: number): { block: number; event: string }[];
+  /** Events that concern any of these accounts in blocks after `block` up to `until`, each once, in order. */
+  eventsOf(accounts: readonly Address[], block: number, until: number): { block: number; event: string }[];
   close(): void;
 }
 
 /** Writing index.db; only the indexer does. */
-export interface IndexWriter extends IndexReader {
+export interface IndexWriter extends IndexReader, JobsWriter {
   /** All or nothing. */
   transaction<T>(write: () => T): T;
   /** Highest block at or below `number` that is written. */
@@ -53,13 +55,13 @@ export interface IndexWriter extends IndexReader {
   putBlock(block: IndexBlock): void;
   putLog(log: IndexLog): void;
   /** Removes every block after `number` with its logs; answers with the entities they were about. */
-  dropBlocksAfter(number: number): Bytes32[];
-  eventsOfEntity(entity: Bytes32): string[];
+  dropBlocksAfter(number: number): Hex[];
+  eventsOfEntity(entity: Hex): string[];
   putOffer(offer: Omit<IndexedOffer, 'free'>, priceHour: number): void;
   removeOffer(offerId: Bytes32): void;
   putLease(lease: IndexedLease): void;
   removeLease(leaseId: Bytes32): void;
-  /** Counts the units that open leases take of an offer. */
+  /** Counts the units that open leases and running jobs take of an offer. */
   countTaken(offerId: Bytes32): void;
   /** Settles the planner's statistics after much was written. */
   optimize(): void;
@@ -129,15 +131,18 @@ function readerOf(db: SqliteDatabase): IndexReader {
   const ofTransaction = db.prepare<[Bytes32], { event: string }>(
     'SELECT event FROM logs WHERE tx_hash = ? ORDER BY block, log_index',
   );
-  const ofAccount = db.prepare<
-    [{ account: Address; block: number; until: number }],
+  const ofAccounts = db.prepare<
+    [{ accounts: string; block: number; until: number }],
     { block: number; logIndex: number; event: string }
   >(
-    `SELECT block, log_index AS logIndex, event FROM logs WHERE account = :account AND block > :block AND block <= :until
-      UNION SELECT block, log_index, event FROM logs WHERE other = :account AND block > :block AND block <= :until
-      ORDER BY block, logIndex`,
+    // CROSS JOIN: from the few accounts to their logs, never the other way round.
+    `SELECT DISTINCT logs.block, logs.log_index AS logIndex, event FROM json_each(:accounts) AS wanted
+      CROSS JOIN log_accounts ON account = wanted.value AND log_accounts.block > :block AND log_accounts.block <= :until
+      CROSS JOIN logs ON logs.block = log_accounts.block AND logs.log_index = log_accounts.log_index
+      ORDER BY 1, 2`,
   );
   return {
+    ...jobsReader(db),
     offer(offerId) {
       const row = offer.get(offerId);
       return row ? offerFromRow(row) : null;
@@ -151,7 +156,7 @@ function readerOf(db: SqliteDatabase): IndexReader {
       (options.open === true ? open : all).all({ account, limit: options.limit ?? 10_000 }).map(leaseFromRow),
     head: () => head.get() ?? null,
     eventsOfTransaction: (txHash) => ofTransaction.all(txHash).map(({ event }) => event),
-    eventsOf: (account, block, until) => ofAccount.all({ account, block, until }),
+    eventsOf: (accounts, block, until) => ofAccounts.all({ accounts: JSON.stringify(accounts), block, until }),
     close: () => db.close(),
   };
 }
@@ -164,14 +169,17 @@ function writerOf(db: SqliteDatabase): IndexWriter {
   const putBlock = db.prepare<[IndexBlock]>(
     'INSERT INTO blocks VALUES (:number, :hash, :parent, :at) ON CONFLICT DO NOTHING',
   );
-  const putLog = db.prepare<[IndexLog]>(
-    'INSERT INTO logs VALUES (:block, :logIndex, :txHash, :entity, :account, :other, :event) ON CONFLICT DO NOTHING',
+  const putLog = db.prepare<[Omit<IndexLog, 'accounts'>]>(
+    'INSERT INTO logs VALUES (:block, :logIndex, :txHash, :entity, :event) ON CONFLICT DO NOTHING',
   );
-  const entitiesAfter = db.prepare<[number], { entity: Bytes32 }>(
+  const putAccount = db.prepare<[Address, number, number]>(
+    'INSERT INTO log_accounts VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const entitiesAfter = db.prepare<[number], { entity: Hex }>(
     'SELECT DISTINCT entity FROM logs WHERE block > ? AND entity IS NOT NULL',
   );
   const dropAfter = db.prepare<[number]>('DELETE FROM blocks WHERE number > ?');
-  const ofEntity = db.prepare<[Bytes32], { event: string }>(
+  const ofEntity = db.prepare<[Hex], { event: string }>(
     'SELECT event FROM logs WHERE entity = ? ORDER BY block, log_index',
   );
   const idOf = db.prepare<[Bytes32], { id: number; words: string }>('SELECT id, words FROM offers WHERE offer_id = ?');
@@ -205,14 +213,19 @@ function writerOf(db: SqliteDatabase): IndexWriter {
   const removeLease = db.prepare<[Bytes32]>('DELETE FROM leases WHERE lease_id = ?');
   const countTaken = db.prepare<[{ offerId: Bytes32 }]>(
     `UPDATE offers SET taken = (SELECT count(*) FROM leases WHERE offer_id = :offerId AND state <> 'closed')
+      + (SELECT count(*) FROM job_deals WHERE offer_id = :offerId AND settled_at IS NULL)
       WHERE offer_id = :offerId`,
   );
   return {
     ...readerOf(db),
+    ...jobsWriter(db),
     transaction: <T>(write: () => T) => begin(write) as T,
     blockAtOrBelow: (number) => blockAtOrBelow.get(number) ?? null,
     putBlock: (block) => void putBlock.run(block),
-    putLog: (log) => void putLog.run(log),
+    putLog({ accounts, ...log }) {
+      putLog.run(log);
+      for (const account of accounts) putAccount.run(account, log.block, log.logIndex);
+    },
     dropBlocksAfter(number) {
       const entities = entitiesAfter.all(number).map(({ entity }) => entity);
       dropAfter.run(number);

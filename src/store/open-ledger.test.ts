@@ -120,6 +120,8 @@ const movement = (change: Partial<Movement>): Movement => ({
   amount: 5n,
   kind: 'earned',
   leaseId: b32('11'),
+  jobId: null,
+  dealId: null,
   block: 7,
   at: 100,
   ...change,

@@ -7,7 +7,9 @@ import type { Ledger, Notification, OwnOffer } from './ledger.ts';
 import { dealsTable } from './ledger-deals.ts';
 import { movementsTable } from './ledger-movements.ts';
 import { outgoingTable } from './ledger-outgoing.ts';
+import { runsTable } from './ledger-runs.ts';
 import { LEDGER_STEPS } from './ledger-schema.ts';
+import { tasksTable } from './ledger-tasks.ts';
 
 /**
  * Opens this machine's book. It is never rebuilt: a damaged file is an error for a person, not a reason to start anew.
@@ -15,13 +17,15 @@ import { LEDGER_STEPS } from './ledger-schema.ts';
  */
 export function openLedger(file: string, now: () => number): Ledger {
   const db = openDatabase(file, 'FULL');
+  // Secrets of jobs are in here while they run: what is deleted is overwritten.
+  db.pragma('secure_delete = ON');
   try {
     migrate(db, LEDGER_STEPS, 'The ledger');
   } catch (thrown) {
     db.close();
     if (thrown instanceof AppError) throw thrown;
     throw new AppError('internal', `The ledger ${file} cannot be read.`, {
-      next: 'Restore it from a backup: it holds the rentals that are still open.',
+      next: 'Restore it from a backup: it holds the rentals and jobs that are still open.',
       cause: thrown,
     });
   }
@@ -29,6 +33,8 @@ export function openLedger(file: string, now: () => number): Ledger {
   return {
     transaction: <T>(write: () => T) => begin(write) as T,
     deals: dealsTable(db, now),
+    tasks: tasksTable(db, now),
+    runs: runsTable(db, now),
     movements: movementsTable(db),
     outgoing: outgoingTable(db, now),
     offers: ownOffersTable(db, now),
@@ -93,16 +99,18 @@ const NOTIFICATIONS_KEPT = 1000;
 
 function notificationsTable(db: SqliteDatabase): Ledger['notifications'] {
   const add = db.prepare<[Notification]>(
-    'INSERT INTO notifications VALUES (:id, :at, :level, :title, :body, :leaseId) ON CONFLICT DO NOTHING',
+    `INSERT INTO notifications VALUES (:id, :at, :level, :title, :body, :leaseId, :taskId, :dealId)
+      ON CONFLICT DO NOTHING`,
   );
   const trim = db.prepare<[number]>(
     'DELETE FROM notifications WHERE id IN (SELECT id FROM notifications ORDER BY at DESC LIMIT -1 OFFSET ?)',
   );
   const list = db.prepare<[number], Notification>(
-    'SELECT id, at, level, title, body, lease_id AS leaseId FROM notifications ORDER BY at DESC, id LIMIT ?',
+    `SELECT id, at, level, title, body, lease_id AS leaseId, task_id AS taskId, deal_id AS dealId FROM notifications
+      ORDER BY at DESC, id LIMIT ?`,
   );
   const addAndTrim = db.transaction((notification: Notification) => {
-    if (add.run(notification).changes === 1) trim.run(NOTIFICATIONS_KEPT);
+    if (add.run({ taskId: null, dealId: null, ...notification }).changes === 1) trim.run(NOTIFICATIONS_KEPT);
   });
   return { add: addAndTrim, list: (limit = 100) => list.all(limit) };
 }
