@@ -6,10 +6,52 @@
 import { z } from 'zod';
 import { progressSchema } from './deal-protocol.ts';
 import { MAX_SPEC_BYTES } from './job-spec.ts';
+import type { JobTerms } from './job-terms.ts';
 
 const bytes32 = z.string().regex(/^0x[0-9a-f]{64}$/);
 const signature = z.string().regex(/^0x[0-9a-f]{130}$/);
 const unixSeconds = z.int().min(0).max(0xff_ffff_ffff);
+
+const address = z.string().regex(/^0x[0-9a-f]{40}$/);
+const amount = z
+  .string()
+  .regex(/^\d{1,39}$/)
+  .transform(BigInt);
+const uint = (bits: number) =>
+  z
+    .int()
+    .min(0)
+    .max(Math.min(2 ** bits - 1, Number.MAX_SAFE_INTEGER));
+
+/** A job's whole agreement as JSON: amounts are decimal strings. What comes out of it is a `JobTerms`. */
+export const jobTermsSchema = z.object({
+  renter: address,
+  assignee: address,
+  arbiter: address,
+  token: address,
+  bounty: amount,
+  bond: amount,
+  deadline: uint(40),
+  minRun: uint(32),
+  window: uint(32),
+  minStake: amount,
+  gpuCount: uint(8),
+  gpuMemoryGb: uint(16),
+  tier: uint(8),
+  copies: uint(8).min(1),
+  agree: uint(8),
+  feeBps: uint(16),
+  slashBps: uint(16),
+  specHash: bytes32,
+  salt: bytes32,
+});
+
+export const jobTermsAsJson = (terms: JobTerms): z.input<typeof jobTermsSchema> => ({
+  ...terms,
+  bounty: `${terms.bounty}`,
+  bond: `${terms.bond}`,
+  minStake: `${terms.minStake}`,
+});
 
 /** Where the provider's run of a job stands. `unknown`: this host has not seen the assignment on chain (yet). */
 export const RUN_PHASES = [
@@ -44,17 +86,16 @@ const deal = z.object({ dealId: bytes32 });
 
 /** request kind -> what is sent and what comes back. */
 export const JOB_REQUESTS = {
-  /** Would you take this job on this offer? The signature is an EIP-712 Acceptance that the renter may put on chain. */
+  /**
+   * Would you take this job on this offer? The signature is an EIP-712 Acceptance that the renter may put on chain. The
+   * job need not be posted yet: its terms are told whole, because they, by their hash, are what is signed for.
+   */
   'job.ask': {
     input: z.object({
-      jobId: bytes32,
       offerId: bytes32,
-      /** Exact JSON text of the spec; its hash stands in the job's terms. */
+      terms: jobTermsSchema,
+      /** Exact JSON text of the spec; its hash stands in the terms. */
       spec: z.string().max(MAX_SPEC_BYTES),
-      token: z.string().regex(/^0x[0-9a-f]{40}$/),
-      bounty: z.string().regex(/^\d{1,40}$/),
-      bond: z.string().regex(/^\d{1,40}$/),
-      deadline: unixSeconds,
     }),
     output: z.object({
       acceptance: z.object({ validUntil: unixSeconds, signature }).nullable(),
