@@ -1,6 +1,7 @@
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import { AppError } from '../../shared/errors.ts';
+import { shown } from './notices.ts';
 
 /** Longest text that is looked at: what a person pastes, not data. */
 export const MAX_JOB_TEXT_BYTES = 256 * 1024;
@@ -68,7 +69,10 @@ export function parseText(text: string): ParsedText {
     if (problem) {
       const line = problem.linePos?.[0].line;
       const [what = ''] = problem.message.split('\n');
-      throw unreadable(`${line === undefined ? '' : `Line ${line}: `}${what.replace(/ at line \d+.*$/, '')}.`, problem);
+      throw unreadable(
+        `${line === undefined ? '' : `Line ${line}: `}${shown(what.replace(/ at line \d+.*$/, ''), 200)}.`,
+        problem,
+      );
     }
     value = document.toJS({ maxAliasCount: MOST_ALIASES });
   } catch (error) {

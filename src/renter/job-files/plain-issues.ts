@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { AppError } from '../../shared/errors.ts';
+import { shown } from './notices.ts';
 
 /** `work.env.SEED`, `inputs[0].path`. */
 export const fieldName = (path: readonly PropertyKey[]): string =>
@@ -79,7 +80,7 @@ export function badField(
   const [issue] = error.issues;
   if (!issue) return new AppError('bad-input', 'The job could not be read.', { cause: error, next });
   const { path, message } = plain(issue);
-  const field = fieldName(path) || 'job';
+  const field = shown(fieldName(path), 120) || 'job';
   const line = lineOf(path);
   return new AppError('bad-input', `${field}${line === null ? '' : ` (line ${line})`} ${message}.`, {
     field,
