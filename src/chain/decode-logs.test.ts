@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ETH } from '../shared/ids.ts';
 import type { Hex } from '../shared/ids.ts';
-import { offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';
+import { JOB_STATES } from '../shared/job-terms.ts';
+import {
+  jobsInterface,
+  juriesInterface,
+  offersInterface,
+  recordInterface,
+  rentalsInterface,
+  stakesInterface,
+  vaultInterface,
+} from './contract-interfaces.ts';
+import { topicOf } from './decode-job-logs.ts';
 import { decodeLog, EVENT_TOPICS } from './decode-logs.ts';
 import type { DecodedLog } from './decode-logs.ts';
 import type { LogBytes } from './log-bytes.ts';
@@ -182,7 +193,237 @@ const pairs: Pair[] = [
   ),
 ];
 
+const ID: Hex = `0x${'01'.repeat(32)}`;
+const ACCOUNT: Hex = `0x${'02'.repeat(20)}`;
+const EXAMPLE_TERMS = {
+  renter: ACCOUNT,
+  assignee: ETH,
+  arbiter: ETH,
+  token: ETH,
+  bounty: 2n ** 100n,
+  bond: 1n,
+  deadline: 2_000_000_000,
+  minRun: 60,
+  window: 1800,
+  minStake: 10n ** 20n,
+  gpuCount: 1,
+  gpuMemoryGb: 24,
+  tier: 0,
+  copies: 1,
+  agree: 1,
+  feeBps: 250,
+  slashBps: 1000,
+  specHash: ID,
+  salt: ID,
+};
+
+const jobTerms = fc.record({
+  renter: account,
+  assignee: account,
+  arbiter: account,
+  token: account,
+  bounty: uint(128),
+  bond: uint(128),
+  deadline: time,
+  minRun: number(31),
+  window: seconds,
+  minStake: uint(96),
+  gpuCount: number(8),
+  gpuMemoryGb: number(16),
+  tier: number(2),
+  copies: fc.integer({ min: 1, max: 255 }),
+  agree: number(8),
+  feeBps: fc.integer({ min: 0, max: 10_000 }),
+  slashBps: fc.integer({ min: 0, max: 10_000 }),
+  specHash: id,
+  salt: id,
+});
+const spec = fc.oneof(fc.string({ maxLength: 300 }), fc.constant('{"a":\n\t"\u202E"}'), fc.constant('ß'.repeat(4096)));
+const role = fc.constantFrom('provider' as const, 'validator' as const);
+const roleNumber = { provider: 0, validator: 1 };
+
+const jobPairs: Pair[] = [
+  pair(
+    jobsInterface,
+    'Posted',
+    fc.record({ jobId: id, terms: jobTerms, spec }),
+    (value) => [value.jobId, value.terms.renter, value.terms, value.spec],
+    // A lone surrogate cannot be written as UTF-8 and becomes the replacement character on the way in.
+    (value) => ({ kind: 'JobPosted', ...value, spec: Buffer.from(value.spec, 'utf8').toString('utf8') }),
+  ),
+  pair(
+    jobsInterface,
+    'Cancelled',
+    fc.record({ jobId: id }),
+    (value) => [value.jobId],
+    (value) => ({ kind: 'JobCancelled', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'Assigned',
+    fc.record({ dealId: id, jobId: id, provider: account, offerId: id }),
+    (value) => [value.dealId, value.jobId, value.provider, value.offerId],
+    (value) => ({ kind: 'JobAssigned', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'Submitted',
+    fc.record({ dealId: id, resultId: id, until: time }),
+    (value) => [value.dealId, value.resultId, value.until],
+    (value) => ({ kind: 'JobSubmitted', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'Challenged',
+    fc.record({ dealId: id, challenger: account, challengeBond: uint(256) }),
+    (value) => [value.dealId, value.challenger, value.challengeBond],
+    (value) => ({ kind: 'JobChallenged', ...value }),
+  ),
+  pair(
+    juriesInterface,
+    'Opened',
+    fc.record({ dealId: id, members: fc.array(account, { maxLength: 7 }), commitUntil: time, revealUntil: time }),
+    (value) => [value.dealId, value.members, value.commitUntil, value.revealUntil],
+    (value) => ({ kind: 'JobJuryOpened', ...value }),
+  ),
+  pair(
+    juriesInterface,
+    'Voted',
+    fc.record({
+      dealId: id,
+      seat: fc.nat(6),
+      verdict: fc.constantFrom('none' as const, 'valid' as const, 'invalid' as const, 'unavailable' as const),
+    }),
+    (value) => [value.dealId, value.seat, ['none', 'valid', 'invalid', 'unavailable'].indexOf(value.verdict)],
+    (value) => ({ kind: 'JobJuryVoted', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'Revealed',
+    fc.record({ dealId: id, resultId: id }),
+    (value) => [value.dealId, value.resultId],
+    (value) => ({ kind: 'JobRevealed', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'Concluded',
+    fc.record({ jobId: id, resultId: id, agreeing: number(8), refund: uint(256) }),
+    (value) => [value.jobId, value.resultId, value.agreeing, value.refund],
+    (value) => ({ kind: 'JobConcluded', ...value, resultId: value.agreeing === 0 ? null : value.resultId }),
+  ),
+  pair(
+    jobsInterface,
+    'Settled',
+    fc.record({
+      dealId: id,
+      state: fc.constantFrom('verified' as const, 'refunded' as const, 'rejected' as const, 'outvoted' as const),
+      paid: uint(256),
+      fee: uint(256),
+      refund: uint(256),
+      forfeit: uint(256),
+    }),
+    (v) => [v.dealId, JOB_STATES.indexOf(v.state), v.paid, v.fee, v.refund, v.forfeit],
+    (value) => ({ kind: 'JobSettled', ...value }),
+  ),
+  pair(
+    jobsInterface,
+    'OperatorSet',
+    fc.record({ provider: account, operator: fc.option(account) }),
+    (value) => [value.provider, value.operator ?? ETH],
+    (value) => ({ kind: 'JobOperatorSet', ...value }),
+  ),
+  pair(
+    stakesInterface,
+    'Staked',
+    fc.record({ role, account, amount: uint(96), staked: uint(96) }),
+    (value) => [roleNumber[value.role], value.account, value.amount, value.staked],
+    (value) => ({ kind: 'StakeAdded', ...value }),
+  ),
+  pair(
+    stakesInterface,
+    'Unbonding',
+    fc.record({ role, account, amount: uint(96), releaseAt: time }),
+    (value) => [roleNumber[value.role], value.account, value.amount, value.releaseAt],
+    (value) => ({ kind: 'StakeUnbonding', ...value }),
+  ),
+  pair(
+    stakesInterface,
+    'Released',
+    fc.record({ role, account, amount: uint(96) }),
+    (value) => [roleNumber[value.role], value.account, value.amount],
+    (value) => ({ kind: 'StakeReleased', ...value }),
+  ),
+  pair(
+    stakesInterface,
+    'Slashed',
+    fc.record({
+      role,
+      account,
+      module: account,
+      fromUnbonding: uint(96),
+      fromStaked: uint(96),
+      finder: account,
+      reward: uint(96),
+    }),
+    (v) => [roleNumber[v.role], v.account, v.module, v.fromUnbonding, v.fromStaked, v.finder, v.reward],
+    (value) => ({ kind: 'StakeSlashed', ...value }),
+  ),
+  pair(
+    recordInterface,
+    'Struck',
+    fc.record({ provider: account, dealId: id, strikes: number(31) }),
+    (value) => [value.provider, value.dealId, value.strikes],
+    (value) => ({ kind: 'ProviderStruck', ...value }),
+  ),
+  pair(
+    recordInterface,
+    'Rejected',
+    fc.record({ provider: account, dealId: id, reputation: number(16) }),
+    (value) => [value.provider, value.dealId, value.reputation],
+    (value) => ({ kind: 'ProviderRejected', ...value }),
+  ),
+  pair(
+    recordInterface,
+    'Requalified',
+    fc.record({ provider: account, reputation: number(16) }),
+    (value) => [value.provider, value.reputation],
+    (value) => ({ kind: 'ProviderRequalified', ...value }),
+  ),
+  pair(
+    recordInterface,
+    'Rated',
+    fc.record({
+      dealId: id,
+      side: role.map((word) => (word === 'provider' ? word : ('renter' as const))),
+      rated: account,
+      score: fc.integer({ min: 1, max: 5 }),
+      feedback: words,
+    }),
+    (value) => [value.dealId, value.side === 'renter' ? 0 : 1, value.rated, value.score, value.feedback],
+    (value) => ({ kind: 'DealRated', ...value }),
+  ),
+];
+pairs.push(...jobPairs);
+
 describe('decodeLog', () => {
+  test('a posted text is exact or null, and too long a one is no job', () => {
+    const posted = (bytes: Uint8Array) => {
+      const data = Buffer.from(
+        jobsInterface.encodeEventLog('Posted', [ID, ACCOUNT, EXAMPLE_TERMS, '']).data.slice(2, 2 + 64 * 20),
+        'hex',
+      );
+      const length = Buffer.from(bytes.length.toString(16).padStart(64, '0'), 'hex');
+      const whole = Buffer.concat([data, length, bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]);
+      const topics = [topicOf(jobsInterface, 'Posted'), ID, `0x${ACCOUNT.slice(2).padStart(64, '0')}`] as Hex[];
+      return decodeLog({ topics, data: `0x${whole.toString('hex')}` });
+    };
+    expect(posted(Buffer.from('{"x":"\u202E\n"}'))).toMatchObject({ spec: '{"x":"\u202E\n"}', terms: EXAMPLE_TERMS });
+    expect(posted(Buffer.from([0xff, 0xfe]))).toMatchObject({ kind: 'JobPosted', spec: null });
+    expect(posted(Buffer.alloc(8192, 0x61))).toMatchObject({ spec: 'a'.repeat(8192) });
+    expect(posted(Buffer.alloc(8193, 0x61))).toBeNull();
+    expect(posted(Buffer.alloc(1_000_000, 0x61))).toBeNull();
+  });
+
   test('reads every event exactly as it was written', () => {
     expect(pairs).toHaveLength(EVENT_TOPICS.length);
     fc.assert(

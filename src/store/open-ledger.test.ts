@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../shared/errors.ts';
 import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { Deal, Ledger, Movement, OutgoingTransaction } from './ledger.ts';
+import { LEDGER_STEPS } from './ledger-schema.ts';
 import { openLedger } from './open-ledger.ts';
 
 let folder: string;
@@ -224,14 +225,41 @@ describe('the rest of the book', () => {
     expect(ledger.notifications.list(5000)).toHaveLength(1000);
   });
 
+  test('a book from before there were jobs keeps its money and learns about them', () => {
+    ledger.close();
+    rmSync(file());
+    const old = new Database(file());
+    old.exec(LEDGER_STEPS[0] ?? '');
+    old.pragma('user_version = 1');
+    const { jobId: _job, dealId: _deal, amount, ...rest } = movement({});
+    old
+      .prepare(
+        `INSERT INTO movements VALUES (:chainId, :txHash, :logIndex, :account, :kind, :token, :amount, :leaseId, :block, :at)`,
+      )
+      .run({ ...rest, amount: `${amount}` });
+    old.exec(`INSERT INTO notifications VALUES ('n', 5, 'info', 'old', '', NULL)`);
+    old.close();
+    ledger = openLedger(file(), () => now);
+    expect(ledger.movements.list({ chainId: 1 })).toEqual([movement({})]);
+    expect(ledger.notifications.list()).toEqual([
+      { id: 'n', at: 5, level: 'info', title: 'old', body: '', leaseId: null, taskId: null, dealId: null },
+    ]);
+    expect(ledger.movements.book(movement({ logIndex: 1, leaseId: null, jobId: b32('77'), dealId: b32('78') }))).toBe(
+      true,
+    );
+    expect(ledger.movements.list({ chainId: 1, jobId: b32('77') })).toHaveLength(1);
+    expect(ledger.tasks.list().rows).toEqual([]);
+  });
+
   test('a book written by a newer version is left alone', () => {
     ledger.close();
     const raw = new Database(file());
+    const version = Number(raw.pragma('user_version', { simple: true }));
     raw.pragma('user_version = 99');
     raw.close();
     expect(() => openLedger(file(), () => now)).toThrow(/newer Commonwatt/);
     const back = new Database(file());
-    back.pragma('user_version = 1');
+    back.pragma(`user_version = ${version}`);
     back.close();
     ledger = openLedger(file(), () => now);
   });

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { Interface, Wallet } from 'ethers';
 import { AppError } from '../../shared/errors.ts';
+import { ETH } from '../../shared/ids.ts';
 import type { Address, Bytes32, Hex } from '../../shared/ids.ts';
 import { CONTRACTS } from '../abi/deployment.ts';
 import { erc20Interface } from '../contract-interfaces.ts';
 import { allOf, contractsOf, planDeployment } from '../deploy-market.ts';
 import type { NetworkContracts } from '../profile.ts';
-import { toQuantity, toRecord } from '../rpc.ts';
+import { toBigQuantity, toBytes, toQuantity, toRecord } from '../rpc.ts';
 import type { PracticeChain } from './practice-chain.ts';
 
 /** The account that owns all practice money, deploys the contracts and fills wallets. Its key stays in one file. */
@@ -16,7 +17,15 @@ export interface Operator {
   /** Puts the contracts on the chain. */
   deploy(): Promise<NetworkContracts & { practiceDollar: Address }>;
   /** ETH for network fees, practice dollars to spend and WATT to stake. Resolves once all are in a block. */
-  fill(to: Address, tokens: { practiceDollar: Address; watt: Address | undefined }): Promise<Bytes32>;
+  fill(to: Address, tokens: PracticeTokens): Promise<Bytes32>;
+  /** Any amount of one token of the network. @throws AppError unsupported for another token, insufficient-funds */
+  give(to: Address, token: Address, amount: bigint, tokens: PracticeTokens): Promise<Bytes32>;
+}
+
+export interface PracticeTokens {
+  practiceDollar: Address;
+  /** Undefined on a practice network from before there was WATT. */
+  watt: Address | undefined;
 }
 
 /** 10 ETH, 1,000 practice dollars and 1,000 WATT. */
@@ -93,6 +102,12 @@ export async function operate(wallet: Wallet, chainId: number, chain: PracticeCh
     }
   };
 
+  const holds = async (token: Address): Promise<bigint> => {
+    if (token === ETH) return toBigQuantity(await chain.rpc.call('eth_getBalance', [address, 'pending']), 'a balance');
+    const data = erc20Interface.encodeFunctionData('balanceOf', [address]);
+    return BigInt(toBytes(await chain.rpc.call('eth_call', [{ to: token, data }, 'latest']), 'a balance', 32));
+  };
+
   return {
     address,
     async deploy() {
@@ -104,18 +119,42 @@ export async function operate(wallet: Wallet, chainId: number, chain: PracticeCh
       return { ...contractsOf(plan, deployedAt), practiceDollar: plan.at.PracticeDollar };
     },
     async fill(to, { practiceDollar, watt }) {
-      const mint = dollarInterface.encodeFunctionData('mint', [to, FAUCET_DOLLARS]) as Hex;
-      const transfer = erc20Interface.encodeFunctionData('transfer', [to, FAUCET_WATT]) as Hex;
       const hashes = await sendAll([
-        { to, data: '0x', value: FAUCET_WEI, gasLimit: 50_000n },
-        { to: practiceDollar, data: mint, gasLimit: 150_000n },
+        giftOf(to, ETH, FAUCET_WEI),
+        giftOf(to, practiceDollar, FAUCET_DOLLARS, practiceDollar),
         // A practice network from before there was WATT has none to give.
-        ...(watt === undefined ? [] : [{ to: watt, data: transfer, gasLimit: 150_000n }]),
+        ...(watt === undefined ? [] : [giftOf(to, watt, FAUCET_WATT)]),
       ]);
       const [, dollars] = hashes;
       if (!dollars) throw new AppError('internal', 'The faucet sent nothing.');
       for (const hash of hashes) await mined(hash);
       return dollars;
     },
+    async give(to, token, amount, { practiceDollar, watt }) {
+      if (token !== ETH && token !== practiceDollar && token !== watt) {
+        throw new AppError('unsupported', `The practice network has no token ${token} to give.`, { field: 'token' });
+      }
+      const left = token === practiceDollar ? amount : await holds(token);
+      if (amount > left) {
+        throw new AppError('insufficient-funds', 'The practice network itself does not hold that much.', {
+          field: 'amount',
+          next: 'Ask for less.',
+        });
+      }
+      const [hash] = await sendAll([giftOf(to, token, amount, practiceDollar)]);
+      if (!hash) throw new AppError('internal', 'The practice network sent nothing.');
+      await mined(hash);
+      return hash;
+    },
   };
+}
+
+/** Practice dollars are made as they are given; everything else the operator holds. */
+function giftOf(to: Address, token: Address, amount: bigint, practiceDollar?: Address) {
+  if (token === ETH) return { to, data: '0x' as Hex, value: amount, gasLimit: 50_000n };
+  const data =
+    token === practiceDollar
+      ? dollarInterface.encodeFunctionData('mint', [to, amount])
+      : erc20Interface.encodeFunctionData('transfer', [to, amount]);
+  return { to: token, data: data as Hex, gasLimit: 150_000n };
 }

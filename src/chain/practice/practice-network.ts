@@ -23,6 +23,11 @@ export interface PracticeNetwork {
   readonly rpcUrl: string;
   /** Practice money for an account, in a block when it resolves. */
   faucet(to: Address): Promise<Bytes32>;
+  /**
+   * Any amount of any of its tokens (ETH is the zero address), in a block when it resolves. For the host that runs the
+   * network only: no other program can ask for it.
+   */
+  fund(to: Address, money: { token: Address; amount: bigint }): Promise<Bytes32>;
   close(): Promise<void>;
 }
 
@@ -87,7 +92,8 @@ export async function startPracticeNetwork(options: {
     const operator = await operate(wallet, chainId, chain);
     const contracts = meta?.contracts ?? (await operator.deploy());
     const { practiceDollar, ...market } = contracts;
-    const faucet = (to: Address) => operator.fill(to, { practiceDollar, watt: market.watt });
+    const money = { practiceDollar, watt: market.watt };
+    const faucet = (to: Address) => operator.fill(to, money);
     const profileAt = (url: string): NetworkProfile => ({
       name: 'practice',
       chainId,
@@ -121,6 +127,7 @@ export async function startPracticeNetwork(options: {
       profile: profileAt(gateway.url),
       rpcUrl: gateway.url,
       faucet,
+      fund: (to, { token, amount }) => operator.give(to, token, amount, money),
       async close() {
         await gateway.close();
         await chain.close();
