@@ -130,8 +130,16 @@ export interface BlockAccess {
   adopt(file: string, sha256: string, options?: ImportOptions): Promise<ContentRoot>;
   /** The content whose plain bytes as one file have this SHA-256, as told to `adopt`. */
   bySha256(sha256: string): Cid | null;
-  /** A file of ours for bytes that arrive in parts, kept over restarts; `grow` makes room before bytes are written. */
-  partial(name: string): Promise<{ file: string; grow(bytes: number): Promise<void> }>;
+  /** A file of ours for bytes that arrive in parts, kept over restarts. */
+  partial(name: string): PartialFile;
+}
+
+export interface PartialFile {
+  file: string;
+  /** Makes room before bytes are appended. @throws AppError `disk-full`. */
+  grow(bytes: number): void;
+  /** Removes the file and frees its space. */
+  discard(): Promise<void>;
 }
 
 export interface BlockIntake {

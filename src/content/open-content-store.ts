@@ -8,7 +8,6 @@ import { isRaw, matches, toCid } from './address.ts';
 import {
   type BlockAccess,
   type BlockIntake,
-  CONTENT_PROFILE,
   type Cid,
   type ContentRoot,
   type ContentStore,
@@ -21,7 +20,7 @@ import { findPlaces, type Place, readPlace } from './in-place.ts';
 import { removeOldParts, removeUnclaimed } from './leftovers.ts';
 import { materializeTree } from './materialize.ts';
 import { childrenOf } from './nodes.ts';
-import { openRecords, type RootRecord, type Source } from './records.ts';
+import { newRecord, openRecords, type RootRecord, type Source } from './records.ts';
 import { createMeter, type GetBlock, readFileTree, resolvePath, walkTree } from './tree.ts';
 
 export interface ContentStoreOptions {
@@ -100,19 +99,6 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
 
   async function removeOwned(source: Source | null): Promise<void> {
     if (source?.owned === true) await rm(path.join(source.base, source.files[0]?.path ?? '-'), { force: true });
-  }
-
-  function newRecord(cid: Cid, part: Partial<RootRecord>): RootRecord {
-    return {
-      version: 1,
-      cid,
-      profile: CONTENT_PROFILE,
-      complete: true,
-      inPlace: false,
-      pins: [],
-      sha256: null,
-      ...part,
-    };
   }
 
   const described = (entry: Held): ContentRoot => ({
@@ -382,13 +368,16 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
       return null;
     },
     partial(name) {
-      return Promise.resolve({
-        file: path.join(at('partial'), name),
-        grow: (bytes) => {
-          holdings.reserve(bytes);
-          return Promise.resolve();
+      const file = path.join(at('partial'), name);
+      return {
+        file,
+        grow: holdings.reserve,
+        async discard() {
+          const { size } = await stat(file).catch(() => ({ size: 0 }));
+          await rm(file, { force: true });
+          holdings.release(size);
         },
-      });
+      };
     },
   };
 

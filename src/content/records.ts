@@ -30,6 +30,17 @@ export type Source = z.infer<typeof sourceSchema>;
 /** What the store keeps of one root beside its blocks: all it cannot find out from them. */
 export type RootRecord = z.infer<typeof recordSchema>;
 
+export const newRecord = (cid: Cid, part: Partial<RootRecord>): RootRecord => ({
+  version: 1,
+  cid,
+  profile: CONTENT_PROFILE,
+  complete: true,
+  inPlace: false,
+  pins: [],
+  sha256: null,
+  ...part,
+});
+
 export interface Records {
   /** Oldest use first. Records that cannot be read are dropped, with the reason told. */
   load(onBroken: (file: string, thrown: unknown) => void): Promise<{ record: RootRecord; source: Source | null }[]>;
