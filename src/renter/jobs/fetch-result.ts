@@ -1,0 +1,35 @@
+import type { ContentStore } from '../../content/content-store.ts';
+import { fetchContent } from '../../content/fetch-content.ts';
+import type { PeerConnection } from '../../peer/peer-link.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
+import type { Progress } from '../../shared/ready-check.ts';
+import { resultCaps } from './check-result.ts';
+
+/** Owner of the pin that keeps a task's result. */
+export const resultPin = (taskId: string): string => `result:${taskId}`;
+
+/**
+ * Brings a result folder here, each block compared with its address; what came in an earlier try is not fetched again.
+ * @throws AppError not-found, peer-unreachable, over-limit, bad-input, disk-full
+ */
+export async function fetchResult(
+  store: ContentStore,
+  peer: PeerConnection,
+  options: {
+    cid: string;
+    taskId: string;
+    spec: JobSpec;
+    signal: AbortSignal;
+    onProgress: (progress: Progress) => void;
+  },
+): Promise<void> {
+  const { cid, taskId, spec, signal, onProgress } = options;
+  await fetchContent(cid, [{ peer }], {
+    store,
+    pin: resultPin(taskId),
+    signal,
+    caps: resultCaps(spec),
+    onProgress: ({ bytes, totalBytes }) =>
+      onProgress({ label: 'Fetching the result', done: bytes, total: totalBytes, unit: 'bytes' }),
+  });
+}

@@ -1,0 +1,536 @@
+import { keccak256, toUtf8Bytes } from 'ethers';
+import type { ChainEvent, JobEvent } from '../../chain/events.ts';
+import { insist } from '../../chain/insist.ts';
+import type { PeerStream } from '../../peer/peer-link.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
+import type { Address, Bytes32 } from '../../shared/ids.ts';
+import { jobFileSchema, jobSpecSchema, type JobFile, type JobFileInput } from '../../shared/job-spec.ts';
+import { formatAmount, parseAmount, type Token } from '../../shared/money.ts';
+import type { IndexedOffer } from '../../store/market-rows.ts';
+import type { JobTask } from '../../store/ledger.ts';
+import { expandJob } from '../job-files/expand-job.ts';
+import { specText } from '../job-files/spec-text.ts';
+import { assignTask, recoverAssigning, termsPartsOf, type Refusal } from './assign-task.ts';
+import { CallBatcher } from './call-batcher.ts';
+import { cachedRequirements, type JobDeskRoom } from './job-desk-room.ts';
+import { waitingTerms } from './make-terms.ts';
+import { askJob, ProviderLines } from './provider-lines.ts';
+import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
+import { currentDeals, isTaskOver } from './task-facts.ts';
+import { TaskFlow, type FlowRoom } from './task-flow.ts';
+
+/** Posted in one transaction at most. */
+const POST_TOGETHER = 20;
+const POST_AGAIN_SECONDS = 10;
+const MOST_POST_FAILURES = 3;
+const TICK_MS = 1000;
+const PAGE = 1000;
+/** Tasks of one account that have not ended. */
+const MOST_OPEN = 20_000;
+
+export interface Submitted {
+  batchId: string;
+  taskIds: string[];
+}
+
+/** Everything one account has others do: posts it, gives it to providers, fetches and checks results, pays, tries again. */
+export class JobDesk {
+  readonly #room: FlowRoom & { requirements: ReturnType<typeof cachedRequirements>['get'] };
+  readonly #requirements: ReturnType<typeof cachedRequirements>;
+  readonly #flows = new Map<string, TaskFlow>();
+  readonly #postFailures = new Map<string, number>();
+  readonly #life = new AbortController();
+  readonly #ticker: NodeJS.Timeout;
+  #posting: Promise<void> | null = null;
+  #authorized = false;
+
+  constructor(room: JobDeskRoom) {
+    this.#requirements = cachedRequirements(room);
+    const { account, chain, log } = room;
+    this.#room = {
+      ...room,
+      get account() {
+        return room.account;
+      },
+      lines: new ProviderLines({ connect: room.connect, log }),
+      batcher: new CallBatcher({ sender: account, calls: chain.calls, log }),
+      requirements: () => this.#requirements.get(),
+      onTask: (task) => this.#onTask(task),
+    };
+    this.#ticker = setInterval(() => this.#tick(), room.tickMs ?? TICK_MS);
+    this.#ticker.unref();
+  }
+
+  get address(): Address {
+    return this.#room.account.address;
+  }
+
+  /** A task that has not ended, as it runs here. */
+  flow(taskId: string): TaskFlow | undefined {
+    return this.#flows.get(taskId);
+  }
+
+  /** Tasks that this host may give to a provider now. */
+  waiting(): TaskFlow[] {
+    const now = this.#room.clock.now();
+    return [...this.#flows.values()].filter(
+      ({ task, file, chosen }) =>
+        task.phase === 'open' && file.assignment === 'mine' && task.notBefore <= now && chosen.length === 0,
+    );
+  }
+
+  /** Whether a peer with this wallet may have these blocks: it works on a task that needs them. */
+  mayRead(wallet: Address, cid: string): boolean {
+    for (const flow of this.#flows.values()) {
+      const { inputs, work } = flow.spec;
+      const needs =
+        (work.type === 'wasm' && work.module === cid) ||
+        inputs.some((input) => input.from === 'renter' && input.cid === cid);
+      if (needs && flow.isReader(wallet)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Puts every task of the file into the book; posting goes on by itself. Idempotent by `commandId`.
+   * @throws AppError bad-input naming the field, insufficient-funds naming what is missing, over-limit
+   */
+  async submit(given: JobFile, commandId: string, signal?: AbortSignal): Promise<Submitted> {
+    const { account, ledger, content, policy, clock } = this.#room;
+    const batchId = keccak256(toUtf8Bytes(`jobs:${account.address}:${commandId}`)).slice(2, 26);
+    const before = this.#tasksOf(batchId);
+    if (before.length > 0) return { batchId, taskIds: before };
+    const file = withSampleParams(given);
+    const token = this.tokenOf(file.token);
+    const bounty = bountyOf(file, token);
+    // Cheap mistakes are found before anything is read.
+    const count = expandJob(file, { inputs: [] }).length;
+    this.#checkRoom(count);
+    await this.#checkMoney(token, bounty, count);
+    const pin = inputsPin(batchId);
+    let taskIds: string[];
+    try {
+      const inputs = await resolveInputs(content, file, { pin, ...(signal === undefined ? {} : { signal }) });
+      const specs = expandJob(file, { inputs, renterPeer: account.peerKey });
+      const texts = specs.map((spec) => specText(spec));
+      taskIds = texts.map((_, index) => `${batchId}-${index}`);
+      await policy.reserve({
+        id: `jobs:${batchId}`,
+        deal: batchId,
+        token: token.address,
+        amount: bounty * BigInt(specs.length),
+      });
+      const { secrets, ...open } = file;
+      const rows = ledger.transaction(() =>
+        texts.map((text, index) =>
+          ledger.tasks.put({
+            taskId: taskIds[index] ?? '',
+            batchId,
+            account: account.address,
+            commandId,
+            name: file.name,
+            index,
+            of: texts.length,
+            file: JSON.parse(JSON.stringify(open)) as JobTask['file'],
+            secrets: Object.keys(secrets).length === 0 ? null : secrets,
+            specText: text,
+            terms: null,
+            jobId: null,
+            attempts: 0,
+            phase: 'waiting',
+            detail: 'It is being posted.',
+            priority: file.priority,
+            notBefore: 0,
+            deals: [],
+            resultCid: null,
+            verdict: null,
+            paid: null,
+            refund: null,
+            endedAt: null,
+            createdAt: clock.now(),
+          }),
+        ),
+      );
+      for (const row of rows) this.#flows.set(row.taskId, new TaskFlow(this.#room, row));
+    } catch (thrown) {
+      await policy.release(`jobs:${batchId}`);
+      this.#letGo(batchId);
+      throw thrown;
+    }
+    await policy.commit(`jobs:${batchId}`);
+    for (const taskId of taskIds) this.#room.onChange(taskId);
+    this.#post();
+    return { batchId, taskIds };
+  }
+
+  /** The same work again, as a new job: the exact inputs, with the values this task had. @throws AppError not-found, bad-input */
+  async rerun(task: JobTask, commandId: string): Promise<Submitted> {
+    return this.submit(rerunFile(task), commandId);
+  }
+
+  /** Before anybody took it: the bounty comes back. @throws AppError conflict */
+  async cancel(taskId: string): Promise<void> {
+    const task = this.#room.ledger.tasks.get(taskId);
+    if (!task || task.account !== this.address)
+      throw new AppError('not-found', 'There is no such job.', { field: 'taskId' });
+    if (task.phase === 'cancelled') return;
+    const flow = this.#flows.get(taskId);
+    if (!flow) throw new AppError('conflict', 'This job has ended already.', { field: 'taskId' });
+    await flow.cancel();
+  }
+
+  /** What one provider's run writes, live. @throws AppError not-found, peer-unreachable */
+  async logs(
+    taskId: string,
+    options: { dealId?: Bytes32; follow: boolean; fromByte: number },
+    signal: AbortSignal,
+  ): Promise<PeerStream> {
+    const { provider, dealId } = this.#running(taskId, options.dealId);
+    const connection = await this.#room.lines.reach(provider, signal);
+    return connection.open('job.logs', { dealId, follow: options.follow, fromByte: options.fromByte }, { signal });
+  }
+
+  /** Asks the work to save what it has. @throws AppError not-found, peer-unreachable, busy */
+  async checkpoint(taskId: string, signal: AbortSignal): Promise<void> {
+    const { provider, dealId } = this.#running(taskId);
+    await askJob(await this.#room.lines.reach(provider, signal), 'job.checkpoint', { dealId }, { signal });
+  }
+
+  /** Whether there is a line to the provider of a run now. */
+  isConnected(flow: TaskFlow, offerId: Bytes32): boolean {
+    const provider = flow.providerOf({ offerId });
+    return provider !== null && this.#room.lines.current(provider) !== null;
+  }
+
+  /** Asks the providers of these offers and gives them the task; says who refused and why. */
+  assign(flow: TaskFlow, offers: readonly IndexedOffer[]): Promise<Refusal[]> {
+    return assignTask(this.#room, flow, offers, `${flow.taskId}:${crypto.randomUUID()}`);
+  }
+
+  onChain(events: readonly ChainEvent[]): void {
+    for (const event of events) {
+      if (!isJobEvent(event) || event.renter !== this.#addressOrNull()) continue;
+      const task = this.#room.ledger.tasks.byJob(event.jobId);
+      const flow = task && this.#flows.get(task.taskId);
+      flow?.onChain(event);
+      if (event.kind === 'JobSettled' || event.kind === 'JobConcluded' || event.kind === 'JobCancelled') this.#post();
+    }
+  }
+
+  /** Takes up every task that has not ended. Before the chain's events are delivered. */
+  async recover(): Promise<void> {
+    const account = this.#addressOrNull();
+    if (!account) return;
+    const { ledger } = this.#room;
+    let cursor: string | null = null;
+    do {
+      const page = ledger.tasks.list({ account, open: true, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
+      for (const { taskId } of page.rows) {
+        const task = ledger.tasks.get(taskId);
+        if (task && !this.#flows.has(taskId)) this.#flows.set(taskId, new TaskFlow(this.#room, task));
+      }
+      ({ cursor } = page);
+    } while (cursor !== null);
+    for (const flow of this.#flows.values()) {
+      if (flow.task.phase === 'posting') this.#sendPost(flow);
+      else if (flow.task.phase === 'assigning') this.#recoverAssigning(flow);
+      else flow.poke();
+    }
+    this.#post();
+  }
+
+  close(): void {
+    this.#life.abort();
+    clearInterval(this.#ticker);
+    for (const flow of this.#flows.values()) flow.dispose();
+    this.#room.batcher.close();
+    this.#room.lines.close();
+  }
+
+  /** @throws AppError bad-input */
+  tokenOf(text: string): Token {
+    const { tokens, name } = this.#room.chain.profile;
+    const found = tokens.find(
+      (token) => token.symbol.toLowerCase() === text.toLowerCase() || token.address === text.toLowerCase(),
+    );
+    if (found) return found;
+    throw new AppError('bad-input', `${text} is not a payment token of the network ${name}.`, {
+      field: 'token',
+      next: `Use one of: ${tokens.map((token) => token.symbol).join(', ')}.`,
+    });
+  }
+
+  /** What submitting locks, and what of it is missing in the deposit account. */
+  async cost(
+    given: JobFile,
+  ): Promise<{ tasks: number; token: Token; escrow: bigint; available: bigint; missing: bigint; feeBps: number }> {
+    const file = withSampleParams(given);
+    const token = this.tokenOf(file.token);
+    const tasks = expandJob(file, { inputs: [] }).length;
+    const escrow = bountyOf(file, token) * BigInt(tasks);
+    const [available, { feeBps }] = await Promise.all([this.#available(token), this.#requirements.get()]);
+    return { tasks, token, escrow, available, missing: escrow > available ? escrow - available : 0n, feeBps };
+  }
+
+  /** Free in the deposit account, less what tasks in the book are about to lock. */
+  async #available(token: Token): Promise<bigint> {
+    const balance = await this.#room.chain.reads.vaultBalance(this.address, token.address);
+    let promised = 0n;
+    for (const { task, file } of this.#flows.values()) {
+      if (task.phase !== 'waiting' || this.tokenOf(file.token).address !== token.address) continue;
+      promised += bountyOf(file, token);
+    }
+    return balance > promised ? balance - promised : 0n;
+  }
+
+  async #checkMoney(token: Token, bounty: bigint, tasks: number): Promise<void> {
+    const escrow = bounty * BigInt(tasks);
+    const available = await this.#available(token);
+    if (available >= escrow) return;
+    const text = (amount: bigint) => `${formatAmount(amount, token.decimals)} ${token.symbol}`;
+    const each = tasks === 1 ? '' : ` (${tasks} tasks of ${text(bounty)})`;
+    throw new AppError(
+      'insufficient-funds',
+      `The bounty is ${text(escrow)}${each}; ${text(escrow - available)} are missing in the deposit account.`,
+      { field: 'bounty', next: `Deposit ${text(escrow - available)} in the wallet first, or offer less.` },
+    );
+  }
+
+  #checkRoom(tasks: number): void {
+    if (this.#flows.size + tasks <= MOST_OPEN) return;
+    throw new AppError('busy', `More than ${MOST_OPEN} tasks would be waiting.`, {
+      next: 'Wait until some have ended.',
+    });
+  }
+
+  #tasksOf(batchId: string): string[] {
+    const first = this.#room.ledger.tasks.get(`${batchId}-0`);
+    return first ? Array.from({ length: first.of }, (_, index) => `${batchId}-${index}`) : [];
+  }
+
+  /** Posts what waits, several in one transaction. */
+  #post(): void {
+    this.#posting ??= this.#postAll()
+      .catch((thrown: unknown) => {
+        if (!this.#life.signal.aborted) this.#room.log.warn({ message: toAppError(thrown).message }, 'posting waits');
+      })
+      .finally(() => {
+        this.#posting = null;
+      });
+  }
+
+  #due(): TaskFlow[] {
+    const now = this.#room.clock.now();
+    return [...this.#flows.values()].filter(({ task }) => task.phase === 'waiting' && task.notBefore <= now);
+  }
+
+  async #postAll(): Promise<void> {
+    // Events that are just being written move tasks: look after them.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#due().length === 0) return;
+    await this.#authorize();
+    const { ledger, chain } = this.#room;
+    for (
+      let group = this.#due().slice(0, POST_TOGETHER);
+      group.length > 0;
+      group = this.#due().slice(0, POST_TOGETHER)
+    ) {
+      const requirements = await this.#requirements.get();
+      ledger.transaction(() => {
+        for (const flow of group) {
+          if (flow.task.phase !== 'waiting') continue;
+          const token = this.tokenOf(flow.file.token);
+          const money = { token: token.address, bounty: bountyOf(flow.file, token) };
+          const nonce = `${flow.taskId}:${crypto.randomUUID()}`;
+          const parts = termsPartsOf(this.#room, flow, money, requirements, nonce);
+          const terms = waitingTerms(parts, flow.file.assignment);
+          flow.set({
+            phase: 'posting',
+            detail: 'The bounty is being put into escrow.',
+            terms,
+            jobId: chain.calls.jobId(terms),
+            attempts: flow.task.attempts + 1,
+          });
+        }
+      });
+      for (const flow of group) this.#sendPost(flow);
+    }
+  }
+
+  #sendPost(flow: TaskFlow): void {
+    const { terms, jobId, specText: text } = flow.task;
+    const { chain, batcher, clock, log } = this.#room;
+    if (!terms || !jobId || flow.task.phase !== 'posting') return;
+    const isNeeded = async () => (await chain.reads.jobDeal(jobId)).state === 'none';
+    batcher
+      .add(`job:post:${jobId}`, chain.calls.postJob(terms, text), isNeeded, (reason) => {
+        if (flow.task.phase === 'posting') flow.set({ detail: `Posting waits: ${reason}` });
+      })
+      .then(
+        () => this.#postFailures.delete(flow.taskId),
+        (thrown: unknown) => {
+          if (this.#life.signal.aborted || flow.task.phase !== 'posting') return;
+          const { message } = toAppError(thrown);
+          log.warn({ taskId: flow.taskId, message }, 'a job could not be posted');
+          this.#requirements.forget();
+          const failures = (this.#postFailures.get(flow.taskId) ?? 0) + 1;
+          this.#postFailures.set(flow.taskId, failures);
+          const attempts = flow.task.attempts - 1;
+          if (failures >= MOST_POST_FAILURES) {
+            flow.set({
+              phase: 'failed',
+              detail: `It could not be posted: ${message}`,
+              refund: 0n,
+              endedAt: clock.now(),
+            });
+          } else {
+            const notBefore = clock.now() + POST_AGAIN_SECONDS;
+            flow.set({
+              phase: 'waiting',
+              detail: `Not posted yet: ${message}`,
+              terms: null,
+              jobId: null,
+              attempts,
+              notBefore,
+            });
+          }
+        },
+      );
+  }
+
+  async #authorize(): Promise<void> {
+    if (this.#authorized) return;
+    const { chain, account, log } = this.#room;
+    const { jobs } = chain.profile.contracts;
+    if (!jobs) throw new AppError('unsupported', `The network ${chain.profile.name} has no contract for jobs.`);
+    if (!(await chain.reads.isAuthorized(account.address, jobs))) {
+      const commandId = `authorize:${account.address}:${jobs}`;
+      await insist(account, chain.calls.authorize(jobs, true), { commandId, signal: this.#life.signal, log });
+    }
+    this.#authorized = true;
+  }
+
+  #recoverAssigning(flow: TaskFlow): void {
+    recoverAssigning(this.#room, flow).catch((thrown: unknown) => {
+      if (this.#life.signal.aborted) return;
+      this.#room.log.warn(
+        { taskId: flow.taskId, message: toAppError(thrown).message },
+        'an assignment is not known yet',
+      );
+      const timer = setTimeout(() => {
+        if (!this.#life.signal.aborted) this.#recoverAssigning(flow);
+      }, 5000);
+      timer.unref();
+    });
+  }
+
+  #running(taskId: string, dealId?: Bytes32): { provider: { wallet: Address; peerKey: Bytes32 }; dealId: Bytes32 } {
+    const flow = this.#flows.get(taskId);
+    const deals = flow ? currentDeals(flow.task) : [];
+    const deal = dealId === undefined ? deals[0] : deals.find((one) => one.dealId === dealId);
+    const provider = deal && flow?.providerOf(deal);
+    if (deal && provider) return { provider, dealId: deal.dealId };
+    throw new AppError('not-found', 'No provider works on this job now.', {
+      field: 'taskId',
+      next: 'Wait until it runs.',
+    });
+  }
+
+  #tick(): void {
+    const now = this.#room.chain.now();
+    for (const flow of this.#flows.values()) flow.tick(now);
+    if (this.#due().length > 0) this.#post();
+  }
+
+  #onTask(task: JobTask): void {
+    const { onChange, onWaiting, ledger, policy, log } = this.#room;
+    onChange(task.taskId);
+    if (task.phase === 'open') onWaiting();
+    if (!isTaskOver(task)) return;
+    this.#flows.delete(task.taskId);
+    this.#postFailures.delete(task.taskId);
+    const counts = ledger.tasks.count({ account: task.account, batchId: task.batchId });
+    const ended = (counts.verified ?? 0) + (counts.failed ?? 0) + (counts.cancelled ?? 0);
+    if (ended < task.of) return;
+    this.#letGo(task.batchId);
+    policy.endDeal(task.batchId).catch((thrown: unknown) => {
+      log.warn({ batchId: task.batchId, message: toAppError(thrown).message }, 'the spending limits were not written');
+    });
+    const { level, title, body } = summaryOf(task, counts);
+    if (title !== '') this.#room.notify(level, title, body, task.taskId);
+  }
+
+  /** Inputs of an ended submission may be evicted. */
+  #letGo(batchId: string): void {
+    const { content, log } = this.#room;
+    const pin = inputsPin(batchId);
+    for (const root of content.roots()) {
+      if (!root.pins.includes(pin)) continue;
+      content.unpin(root.cid, pin).catch((thrown: unknown) => {
+        log.warn({ cid: root.cid, message: toAppError(thrown).message }, 'an input was not let go');
+      });
+    }
+  }
+
+  #addressOrNull(): Address | null {
+    try {
+      return this.address;
+    } catch {
+      return null;
+    }
+  }
+}
+
+const isJobEvent = (event: ChainEvent): event is JobEvent => 'jobId' in event && 'renter' in event;
+
+function bountyOf(file: JobFile, token: Token): bigint {
+  const bounty = parseAmount(file.bounty, token.decimals, 'bounty');
+  if (bounty > 0n) return bounty;
+  throw new AppError('bad-input', 'A job needs a bounty: nobody works for nothing.', { field: 'bounty' });
+}
+
+function summaryOf(
+  task: JobTask,
+  counts: Partial<Record<JobTask['phase'], number>>,
+): { level: 'success' | 'warning' | 'error'; title: string; body: string } {
+  const name = task.name === '' ? 'Your job' : `“${task.name}”`;
+  const { verified = 0, failed = 0, cancelled = 0 } = counts;
+  if (verified + failed === 0) return { level: 'success', title: '', body: '' };
+  if (task.of === 1) {
+    return verified === 1
+      ? { level: 'success', title: `${name} is done`, body: task.detail }
+      : { level: 'error', title: `${name} failed`, body: task.detail };
+  }
+  const parts = [`${verified} of ${task.of} tasks are done`];
+  if (failed > 0) parts.push(`${failed} failed`);
+  if (cancelled > 0) parts.push(`${cancelled} were taken back`);
+  return {
+    level: failed === 0 ? 'success' : verified === 0 ? 'error' : 'warning',
+    title: `${name} has ended`,
+    body: `${parts.join(', ')}.`,
+  };
+}
+
+/** The job file of one task as it was posted, array values and addresses of inputs filled in. */
+function rerunFile(task: JobTask): JobFile {
+  const spec = jobSpecSchema.parse(JSON.parse(task.specText));
+  const { array: _array, inputs: _inputs, ...rest } = jobFileSchema.parse(task.file);
+  const secrets = task.secrets ?? {};
+  if (spec.secrets.some((name) => secrets[name] === undefined)) {
+    throw new AppError('bad-input', `The secret ${spec.secrets[0]} is not kept after a job has ended.`, {
+      field: 'secrets',
+      next: 'Submit the job again with its secrets.',
+    });
+  }
+  const { work } = spec;
+  const inputs = spec.inputs.map((input): JobFileInput => {
+    if (input.from === 'url') return { path: input.path, url: input.url, sha256: input.sha256 };
+    return input.from === 'ipfs' ? { path: input.path, ipfs: input.cid } : { path: input.path, content: input.cid };
+  });
+  return {
+    ...rest,
+    secrets,
+    work: work.type === 'kernel' ? work : { ...work, env: { ...work.env, ...spec.task?.values } },
+    inputs,
+  };
+}

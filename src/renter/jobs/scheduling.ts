@@ -1,0 +1,289 @@
+import type { Chain } from '../../chain/chain.ts';
+import { toAppError } from '../../shared/errors.ts';
+import { ETH, type Bytes32 } from '../../shared/ids.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Clock } from '../../shared/time.ts';
+import type { Ledger } from '../../store/ledger.ts';
+import type { IndexedOffer } from '../../store/market-rows.ts';
+import type { Refusal } from './assign-task.ts';
+import type { JobDesk } from './job-desk.ts';
+import { planCycle, STRATEGY_NAMES, type PlannedTask, type StrategyName, type WaitingReason } from './plan-cycle.ts';
+import type { TaskFlow } from './task-flow.ts';
+
+export interface SchedulingStatus {
+  /** Cycles run by themselves at each change; off: only when triggered. */
+  automatic: boolean;
+  strategy: StrategyName;
+  waiting: number;
+  /** Unix seconds of the last cycle. */
+  lastCycleAt: number | null;
+  lastAssigned: number;
+  lastMs: number;
+}
+
+export interface SchedulingParts {
+  chain: Chain;
+  ledger: Pick<Ledger, 'settings'>;
+  clock: Clock;
+  log: Log;
+  /** Reasons of these tasks, or the figures, changed. */
+  onChange(taskIds: readonly string[]): void;
+}
+
+const SETTING = 'jobs.scheduling';
+const PAGE = 500;
+const MOST_OFFERS = 10_000;
+/** How long an offer whose provider refused or cannot be reached is left out, doubling up to the most. */
+const LEFT_OUT_SECONDS = 15;
+const MOST_LEFT_OUT_SECONDS = 600;
+/** Assignments under way at once, over all accounts. */
+const AT_ONCE = 32;
+
+interface LeftOut {
+  until: number;
+  times: number;
+  reason: string;
+}
+
+/**
+ * Gives waiting tasks of every account of this host to providers, in cycles: at each change by itself, or when it is
+ * told. What is chosen is asked for at once; whoever refuses is left out for a while, and another cycle follows.
+ */
+export class Scheduling {
+  readonly #parts: SchedulingParts;
+  readonly #desks = new Set<JobDesk>();
+  readonly #reasons = new Map<string, readonly WaitingReason[]>();
+  readonly #leftOut = new Map<Bytes32, LeftOut>();
+  /** Units of an offer that assignments under way will take. */
+  readonly #promised = new Map<Bytes32, number>();
+  readonly #under = new Set<Promise<unknown>>();
+  #offers: { revision: number; offers: IndexedOffer[] } | null = null;
+  #status: SchedulingStatus;
+  #running: Promise<string[]> | null = null;
+  #again = false;
+  #closed = false;
+  #retry: NodeJS.Timeout | null = null;
+  #minStake = 0n;
+  readonly #off: () => void;
+
+  constructor(parts: SchedulingParts) {
+    this.#parts = parts;
+    const stored = parts.ledger.settings.get(SETTING);
+    const { automatic, strategy } =
+      stored !== null && typeof stored === 'object' && !Array.isArray(stored)
+        ? stored
+        : { automatic: true, strategy: '' };
+    this.#status = {
+      automatic: automatic !== false,
+      strategy: STRATEGY_NAMES.find((name) => name === strategy) ?? 'cheapest',
+      waiting: 0,
+      lastCycleAt: null,
+      lastAssigned: 0,
+      lastMs: 0,
+    };
+    let revision = -1;
+    this.#off = parts.chain.sync.on((sync) => {
+      if (sync.revision === revision) return;
+      ({ revision } = sync);
+      if (this.#reasons.size > 0) this.poke();
+    });
+  }
+
+  get status(): SchedulingStatus {
+    return { ...this.#status, waiting: this.#waiting().length };
+  }
+
+  add(desk: JobDesk): void {
+    this.#desks.add(desk);
+    this.poke();
+  }
+
+  remove(desk: JobDesk): void {
+    this.#desks.delete(desk);
+  }
+
+  /** Why a task waits, as the last cycle found it. */
+  reasonsOf(taskId: string): readonly WaitingReason[] {
+    return this.#reasons.get(taskId) ?? [];
+  }
+
+  set({ automatic, strategy }: { automatic?: boolean; strategy?: StrategyName }): void {
+    this.#status = {
+      ...this.#status,
+      ...(automatic === undefined ? {} : { automatic }),
+      ...(strategy === undefined ? {} : { strategy }),
+    };
+    this.#parts.ledger.settings.set(SETTING, { automatic: this.#status.automatic, strategy: this.#status.strategy });
+    this.#parts.onChange([]);
+    this.poke();
+  }
+
+  /** Something changed: a cycle follows, unless they are triggered by hand. */
+  poke(): void {
+    if (this.#closed || !this.#status.automatic) return;
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    void this.#cycle().catch((thrown: unknown) => {
+      if (this.#closed) return;
+      this.#parts.log.warn({ message: toAppError(thrown).message }, 'a scheduling cycle failed');
+    });
+  }
+
+  /** One cycle now. Resolves once every provider it chose has answered and what they took is on chain. */
+  async trigger(): Promise<{ assigned: number; waiting: number; taskIds: string[] }> {
+    await this.#running?.catch(() => undefined);
+    const chosen = await this.#cycle();
+    await Promise.all(this.#under);
+    const left = new Set(this.#waiting().map(({ flow }) => flow.taskId));
+    const taskIds = chosen.filter((taskId) => !left.has(taskId));
+    return { assigned: taskIds.length, waiting: this.#waiting().length, taskIds };
+  }
+
+  /** How many offers could take this work, were it submitted now, and what is against the others. */
+  async outlook(task: PlannedTask): Promise<{ fitting: number; waiting: readonly WaitingReason[] }> {
+    const plan = planCycle({ ...(await this.#input()), tasks: [task] });
+    return { fitting: plan.fitting.get(task.taskId) ?? 0, waiting: plan.waiting.get(task.taskId) ?? [] };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#off();
+    if (this.#retry) clearTimeout(this.#retry);
+  }
+
+  #waiting(): { desk: JobDesk; flow: TaskFlow }[] {
+    return [...this.#desks].flatMap((desk) => desk.waiting().map((flow) => ({ desk, flow })));
+  }
+
+  #cycle(): Promise<string[]> {
+    this.#running ??= this.#plan().finally(() => {
+      this.#running = null;
+      if (!this.#again) return;
+      this.#again = false;
+      this.poke();
+    });
+    return this.#running;
+  }
+
+  async #plan(): Promise<string[]> {
+    // Everything that changes in this turn of the event loop is one change.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { clock, log } = this.#parts;
+    const input = await this.#input();
+    const room = Math.max(0, AT_ONCE - this.#under.size);
+    const waiting = this.#waiting();
+    const startedMs = clock.monotonicMs();
+    const plan = planCycle({ ...input, tasks: waiting.map(({ flow }) => plannedTask(flow, this.#minStake)) });
+    const lastMs = clock.monotonicMs() - startedMs;
+    const before = [...this.#reasons.keys()];
+    this.#reasons.clear();
+    for (const [taskId, reasons] of plan.waiting) this.#reasons.set(taskId, reasons);
+    const chosen = waiting.filter(({ flow }) => plan.chosen.has(flow.taskId)).slice(0, room);
+    if (plan.chosen.size > room) this.#again = true;
+    for (const { desk, flow } of chosen) this.#give(desk, flow, plan.chosen.get(flow.taskId) ?? []);
+    this.#status = { ...this.#status, lastCycleAt: clock.now(), lastAssigned: chosen.length, lastMs };
+    log.debug({ waiting: waiting.length, chosen: chosen.length, ms: lastMs }, 'a scheduling cycle');
+    this.#parts.onChange([...new Set([...before, ...plan.waiting.keys()])]);
+    this.#wakeWhenLeftOutEnds();
+    return chosen.map(({ flow }) => flow.taskId);
+  }
+
+  #give(desk: JobDesk, flow: TaskFlow, offers: readonly IndexedOffer[]): void {
+    for (const { offerId } of offers) this.#promised.set(offerId, (this.#promised.get(offerId) ?? 0) + 1);
+    const under = desk
+      .assign(flow, offers)
+      .then(
+        (refusals) => this.#refused(refusals),
+        (thrown: unknown) => {
+          const { code, message } = toAppError(thrown);
+          this.#parts.log.info({ taskId: flow.taskId, code, message }, 'a task was not given away');
+          // Nobody refused: the contract did, for one of them.
+          this.#refused(offers.map(({ offerId, provider }) => ({ offerId, provider, reason: message })));
+        },
+      )
+      .finally(() => {
+        for (const { offerId } of offers) {
+          const left = (this.#promised.get(offerId) ?? 1) - 1;
+          if (left > 0) this.#promised.set(offerId, left);
+          else this.#promised.delete(offerId);
+        }
+        this.#under.delete(under);
+        this.poke();
+      });
+    this.#under.add(under);
+  }
+
+  #refused(refusals: readonly Refusal[]): void {
+    const now = this.#parts.clock.now();
+    for (const { offerId, reason } of refusals) {
+      const times = (this.#leftOut.get(offerId)?.times ?? 0) + 1;
+      const seconds = Math.min(MOST_LEFT_OUT_SECONDS, LEFT_OUT_SECONDS * 2 ** (times - 1));
+      this.#leftOut.set(offerId, { until: now + seconds, times, reason });
+    }
+  }
+
+  #wakeWhenLeftOutEnds(): void {
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#retry = null;
+    if (this.#reasons.size === 0) return;
+    const now = this.#parts.clock.now();
+    const ends = [...this.#leftOut.values()].map(({ until }) => until).filter((until) => until > now);
+    if (ends.length === 0) return;
+    this.#retry = setTimeout(() => this.poke(), (Math.min(...ends) - now) * 1000 + 500);
+    this.#retry.unref();
+  }
+
+  async #input(): Promise<Omit<Parameters<typeof planCycle>[0], 'tasks'>> {
+    const { chain, clock } = this.#parts;
+    const [offers, requirements] = await Promise.all([this.#allOffers(), chain.reads.jobRequirements()]);
+    this.#minStake = requirements.minProviderStake;
+    const now = clock.now();
+    return {
+      offers,
+      strategy: this.#status.strategy,
+      standingOf: (provider) => chain.standing(provider),
+      freeOf: ({ offerId, free }) => free - (this.#promised.get(offerId) ?? 0),
+      leftOut: (offerId) => {
+        const out = this.#leftOut.get(offerId);
+        return out && out.until > now ? `left out for now: ${out.reason}` : null;
+      },
+      now,
+      practice: chain.profile.practice,
+    };
+  }
+
+  async #allOffers(): Promise<IndexedOffer[]> {
+    const { chain } = this.#parts;
+    const { revision } = chain.sync.value;
+    if (this.#offers?.revision === revision) return this.#offers.offers;
+    const offers: IndexedOffer[] = [];
+    let cursor: string | null | undefined;
+    while (cursor !== null && offers.length < MOST_OFFERS) {
+      const page = await chain.search({
+        text: '',
+        sort: 'price',
+        descending: false,
+        limit: PAGE,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      offers.push(...page.offers);
+      ({ cursor } = page);
+    }
+    this.#offers = { revision, offers };
+    return offers;
+  }
+}
+
+const plannedTask = ({ taskId, task, spec, excluded }: TaskFlow, minStake: bigint): PlannedTask => ({
+  taskId,
+  account: task.account,
+  spec,
+  token: task.terms?.token ?? ETH,
+  bounty: task.terms?.bounty ?? 0n,
+  priority: task.priority,
+  createdAt: task.createdAt,
+  minStake: task.terms?.minStake ?? minStake,
+  excluded,
+});
