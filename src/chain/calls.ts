@@ -1,6 +1,5 @@
 import { AppError } from '../shared/errors.ts';
 import { ETH } from '../shared/ids.ts';
-import type { Address } from '../shared/ids.ts';
 import { leaseIdOf, offerIdOf } from '../shared/typed-data.ts';
 import type { ChainCalls } from './chain.ts';
 import { erc20Interface, offersInterface, rentalsInterface, vaultInterface } from './contract-interfaces.ts';

@@ -84,13 +84,13 @@ const ROLES: readonly StakeRole[] = ['provider', 'validator'];
 const OUTCOMES: readonly JobOutcome[] = ['verified', 'refunded', 'rejected', 'outvoted'];
 const FIRST_OUTCOME = 6;
 
-function of<T>(values: readonly T[], index: number): T {
+function named<T>(values: readonly T[], index: number): T {
   const value = values[index];
   if (value === undefined) throw new Malformed('enum');
   return value;
 }
 
-const roleOf = ({ topics }: LogBytes): StakeRole => of(ROLES, topicSmall(topics, 1, 1));
+const roleOf = ({ topics }: LogBytes): StakeRole => named(ROLES, topicSmall(topics, 1, 1));
 const orNone = (account: Address): Address | null => (account === ETH ? null : account);
 
 function termsOf(data: Hex): JobTerms {
@@ -196,7 +196,7 @@ export const JOB_DECODERS: readonly (readonly [Hex, Decoder])[] = [
       kind: 'JobJuryVoted',
       dealId: topic(topics, 1),
       seat: small(data, 0, MAX_SEATS),
-      verdict: of(VERDICTS, small(data, 1, 3)),
+      verdict: named(VERDICTS, small(data, 1, 3)),
     }),
   ],
   [
@@ -221,7 +221,7 @@ export const JOB_DECODERS: readonly (readonly [Hex, Decoder])[] = [
     ({ topics, data }) => ({
       kind: 'JobSettled',
       dealId: topic(topics, 1),
-      state: of(OUTCOMES, small(data, 0, 9) - FIRST_OUTCOME),
+      state: named(OUTCOMES, small(data, 0, 9) - FIRST_OUTCOME),
       paid: word(data, 1),
       fee: word(data, 2),
       refund: word(data, 3),

@@ -21,36 +21,27 @@ export function completeJob(
   place: EventPlace,
   known: Pick<IndexWriter, 'job' | 'jobDeal'>,
 ): JobEvent | null {
-  switch (decoded.kind) {
-    case 'JobPosted': {
-      const { renter, token } = decoded.terms;
-      return { ...decoded, renter, token, ...place };
-    }
-    case 'JobCancelled':
-    case 'JobConcluded': {
-      const job = known.job(decoded.jobId);
-      if (!job) return null;
-      const rest = { ...ofJob(job), ...place };
-      return decoded.kind === 'JobCancelled'
-        ? { ...decoded, refund: job.terms.bounty, ...rest }
-        : { ...decoded, ...rest };
-    }
-    case 'JobAssigned': {
-      const job = known.job(decoded.jobId);
-      return job && { ...decoded, ...ofJob(job), ...place };
-    }
-    default: {
-      const deal = known.jobDeal(decoded.dealId);
-      const job = deal && known.job(deal.jobId);
-      return deal && job && completeDeal(decoded, place, deal, job);
-    }
+  if (decoded.kind === 'JobPosted') {
+    const { renter, token } = decoded.terms;
+    return { ...decoded, renter, token, ...place };
   }
+  if ('jobId' in decoded) {
+    const job = known.job(decoded.jobId);
+    if (!job) return null;
+    const rest = { ...ofJob(job), ...place };
+    return decoded.kind === 'JobCancelled'
+      ? { ...decoded, refund: job.terms.bounty, ...rest }
+      : { ...decoded, ...rest };
+  }
+  const deal = known.jobDeal(decoded.dealId);
+  const job = deal && known.job(deal.jobId);
+  return deal && job && completeDeal(decoded, place, deal, job);
 }
 
 const ofJob = ({ jobId, terms }: IndexedJob) => ({ jobId, renter: terms.renter, token: terms.token, terms });
 
 function completeDeal(
-  decoded: Exclude<DecodedJob, { kind: 'JobPosted' | 'JobCancelled' | 'JobConcluded' | 'JobAssigned' }>,
+  decoded: Exclude<DecodedJob, { jobId: unknown }>,
   place: EventPlace,
   deal: IndexedJobDeal,
   job: IndexedJob,
