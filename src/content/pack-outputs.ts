@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
-import { type Entry, extract, type Headers } from 'tar-stream';
+import type { Readable, Writable } from 'node:stream';
+import { extract, type Header } from 'tar-stream';
 import { AppError } from '../shared/errors.ts';
 import type { ContentRoot, ContentStore, ImportOptions } from './content-store.ts';
 import { buildTree, scanEntries, scanFolder, type TreeEntry } from './import-tree.ts';
@@ -10,9 +10,13 @@ export interface PackOptions extends ImportOptions {
   store: ContentStore;
   /** Names to cut from the front of every path: the engine's archive of `/job/out` begins with `out/`. Default 0. */
   strip?: number;
+  /** Folder of the result that the outputs become; the result itself where it is left out. */
+  below?: string;
+  /** Files of our own that come first. Not counted against the caps. */
+  beside?: readonly { path: string; bytes: Uint8Array }[];
 }
 
-/** Headers of one entry, long names included, in an archive that means well. */
+/** Bytes of headers of one entry, long names included, in an archive that means well. */
 const HEADER_BYTES = 8192;
 
 /**
@@ -24,7 +28,7 @@ const HEADER_BYTES = 8192;
  */
 export async function packOutputs(
   outputs: { tar: Readable } | { folder: string },
-  { store, strip = 0, pin, signal, onProgress, caps }: PackOptions,
+  { store, strip = 0, below, beside = [], pin, signal, onProgress, caps }: PackOptions,
 ): Promise<ContentRoot> {
   const meter = createMeter(caps);
   const intake = store.blocks.building(pin);
@@ -32,7 +36,7 @@ export async function packOutputs(
     if ('folder' in outputs) {
       const scan = await scanFolder(outputs.folder, meter);
       const entries = scanEntries(outputs.folder, scan, onProgress);
-      return await intake.complete(await buildTree(entries, intake, { signal, files: 4 }));
+      return await intake.complete(await buildTree(placed(entries, below, beside), intake, { signal, files: 4 }));
     }
     let done = 0;
     const entries = tarEntries(outputs.tar, strip, meter, (bytes) => {
@@ -40,7 +44,7 @@ export async function packOutputs(
       done += bytes;
       onProgress?.({ bytes: done, totalBytes: null });
     });
-    return await intake.complete(await buildTree(entries, intake, { signal }));
+    return await intake.complete(await buildTree(placed(entries, below, beside), intake, { signal }));
   } catch (thrown) {
     await intake.abandon();
     if (signal?.aborted === true) throw new AppError('cancelled', 'Cancelled.', { cause: thrown });
@@ -48,6 +52,19 @@ export async function packOutputs(
   } finally {
     if ('tar' in outputs) outputs.tar.destroy();
   }
+}
+
+async function* placed(
+  entries: AsyncIterable<TreeEntry> | Iterable<TreeEntry>,
+  below: string | undefined,
+  beside: readonly { path: string; bytes: Uint8Array }[],
+): AsyncGenerator<TreeEntry, void> {
+  for (const { path, bytes } of beside) yield { path, content: once(bytes) };
+  for await (const entry of entries) yield below === undefined ? entry : { ...entry, path: `${below}/${entry.path}` };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
 }
 
 const refuse = (name: string, why: string) =>
@@ -63,9 +80,9 @@ const WHAT: Record<string, string> = {
 };
 
 /** @throws AppError `bad-input` for everything but plain files and folders. */
-function checkKind({ name, type, mode = 0, size = 0, pax }: Headers & { pax?: Record<string, string> | null }): void {
+function checkKind({ name, type, mode, size, pax }: Header): void {
   if (type !== 'file' && type !== 'directory') {
-    throw refuse(name, WHAT[type ?? ''] ?? 'it is neither a plain file nor a folder');
+    throw refuse(name, WHAT[type] ?? 'it is neither a plain file nor a folder');
   }
   if (Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse'))) throw refuse(name, 'it is a sparse file');
   if (type === 'file' && (mode & 0o6000) !== 0) throw refuse(name, 'it would run with the rights of another user');
@@ -120,7 +137,7 @@ async function* tarEntries(
   tar.once('close', () => {
     if (!tar.readableEnded) unpack.destroy(new Error('the archive broke off'));
   });
-  tar.pipe(unpack);
+  tar.pipe(unpack as unknown as Writable);
 
   function onBytesGuarded(count: number): void {
     try {
@@ -131,7 +148,7 @@ async function* tarEntries(
   }
 
   try {
-    for await (const entry of unpack as AsyncIterable<Entry>) {
+    for await (const entry of unpack) {
       const { header } = entry;
       checkKind(header);
       const names = namesOf(header.name, strip);
@@ -141,7 +158,7 @@ async function* tarEntries(
         entry.resume();
         continue;
       }
-      meter.bytes(header.size ?? 0, names.join('/'));
+      meter.bytes(header.size, names.join('/'));
       note(names, 'file');
       yield { path: names.join('/'), content: entry as AsyncIterable<Uint8Array> };
     }
