@@ -41,16 +41,11 @@ export class FirstWords {
     });
   }
 
-  /** What somebody may be waiting for. */
-  get ids(): Iterable<Bytes32> {
-    return this.#waiting.keys();
-  }
-
   seen(id: Bytes32): void {
-    for (const wake of [...(this.#waiting.get(id) ?? [])]) wake();
+    for (const wake of this.#waiting.get(id) ?? []) wake();
   }
 
   close(): void {
-    for (const id of [...this.#waiting.keys()]) this.seen(id);
+    for (const id of this.#waiting.keys()) this.seen(id);
   }
 }

@@ -1,12 +1,48 @@
-import type { ChainEvent } from '../chain/events.ts';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { keccak256, toUtf8Bytes } from 'ethers';
+import { z } from 'zod';
+import type { ChainEvent, JobEvent } from '../chain/events.ts';
+import type { Cid } from '../content/content-store.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
 import { State } from '../shared/emitter.ts';
-import { AppError } from '../shared/errors.ts';
-import type { Bytes32 } from '../shared/ids.ts';
+import { AppError, assertNever, toAppError } from '../shared/errors.ts';
+import type { Address, Bytes32 } from '../shared/ids.ts';
+import {
+  JOB_REQUESTS,
+  JOB_STATUS_EVENT,
+  JOB_STREAMS,
+  type JobRequest,
+  type RunStatus,
+} from '../shared/job-protocol.ts';
+import { jobSpecSchema, type JobSpec } from '../shared/job-spec.ts';
+import type { JobTerms } from '../shared/job-terms.ts';
 import type { Json } from '../shared/json.ts';
+import { Serial } from '../shared/serial.ts';
+import type { JobRun } from '../store/ledger.ts';
+import { FirstWords } from './first-words.ts';
+import { JobClaims } from './job-claims.ts';
 import type { JobRoom, WorkDoor } from './job-room.ts';
+import { serveRunLogs } from './run-logs.ts';
+import { pinOf } from './run-plan.ts';
+import { ServedRun } from './served-run.ts';
+import { WorkChoice } from './work-choice.ts';
+import { bondsMissing, prepareToWork, workFigures, type WorkFigures } from './work-setup.ts';
 
-/** Whether this account takes jobs. What it has staked and what runs is read where it is shown. */
+/** How long a renter's first word may be ahead of our view of the chain. */
+const CHAIN_LAG_MS = 20_000;
+/** How long an acceptance counts: the renter has it mined meanwhile, and its unit is held. */
+const ACCEPTANCE_SECONDS = 60;
+/** How long a result is kept for its renter after the job is over, as long as there is room. */
+const KEEP_SECONDS = 7 * 86_400;
+/** Of the store's limit that results of jobs that are over may take before the oldest of them go. */
+const KEEP_SHARE = 0.5;
+const TIDY_SECONDS = 60;
+
+const wishSchema = z.object({ on: z.boolean(), claimsOpen: z.boolean() });
+type Wish = z.infer<typeof wishSchema>;
+
+/** Whether this account takes jobs. */
 export interface WorkState {
   state: 'off' | 'starting' | 'on' | 'failed';
   detail: string;
@@ -14,48 +50,371 @@ export interface WorkState {
   claimsOpen: boolean;
 }
 
+const OFF: WorkState = { state: 'off', detail: 'This computer takes no jobs.', claimsOpen: false };
+
 /** Every job that one account runs for others: asked by renters, fed by the chain, taken up again after a restart. */
 export class JobWork {
-  readonly state = new State<WorkState>({ state: 'off', detail: 'This computer takes no jobs.', claimsOpen: false });
+  readonly state = new State<WorkState>(OFF);
   readonly #room: JobRoom;
   readonly #door: WorkDoor;
+  readonly #steps = new Serial();
+  readonly #choice: WorkChoice;
+  readonly #claims: JobClaims;
+  readonly #runs = new Map<Bytes32, ServedRun>();
+  readonly #lines = new Map<Bytes32, Set<PeerConnection>>();
+  readonly #assigned = new FirstWords(CHAIN_LAG_MS);
+  readonly #life = new AbortController();
+  #ticker: NodeJS.Timeout | null = null;
+  #tidyAt = 0;
 
   constructor(room: JobRoom, door: WorkDoor) {
-    this.#room = room;
     this.#door = door;
+    this.#room = {
+      ...room,
+      onChange: (run) => {
+        room.onChange(run);
+        this.#tellRenter(run.dealId);
+      },
+    };
+    this.#choice = new WorkChoice(this.#room, door);
+    this.#claims = new JobClaims(this.#room, door, this.#choice, () => {
+      const { state, claimsOpen } = this.state.value;
+      return state === 'on' && claimsOpen;
+    });
   }
 
-  /** Runs that are not over: at most one for each unit of an offer. */
-  active(): readonly { dealId: Bytes32; offerId: Bytes32 }[] {
-    return [];
+  /** Runs that this computer is busy with now. */
+  active(): JobRun[] {
+    return [...this.#runs.values()].filter(({ isWorking }) => isWorking).map(({ run }) => run);
   }
 
-  /** Takes up every open run of the ledger, removes what no run needs, and goes back to what the owner wanted. */
-  async recover(): Promise<void> {}
+  get(dealId: Bytes32): ServedRun | undefined {
+    return this.#runs.get(dealId);
+  }
 
-  onChain(_events: readonly ChainEvent[]): void {}
+  /** @throws AppError unsupported where the network has no jobs, network-down */
+  figures(): Promise<WorkFigures> {
+    return workFigures(this.#room);
+  }
+
+  /** Whether this wallet may have the blocks of this content: its renter those of a result. */
+  mayRead(root: Cid, wallet: Address): boolean {
+    for (const { run, isShown } of this.#runs.values()) {
+      if (run.resultCid === root && run.terms.renter === wallet && isShown) return true;
+    }
+    return false;
+  }
+
+  /** Takes up every run of the ledger that is not over, clears away what no run needs, does what the owner wanted. */
+  async recover(): Promise<void> {
+    const { ledger, account, clock } = this.#room;
+    const since = clock.now() - KEEP_SECONDS;
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = ledger.runs.list({
+        account: account.address,
+        limit: 1000,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const run of page.rows) {
+        if (run.settledAt === null || run.settledAt > since) this.#serve(run);
+      }
+      cursor = page.cursor;
+    }
+    await this.sweep();
+    for (const run of this.#runs.values()) run.go();
+    this.#ticker ??= setInterval(() => this.#tick(), this.#room.tickMs ?? 1000);
+    const wish = this.#wish();
+    if (wish.on) void this.#bring(wish, `work:${account.address}:again:${clock.now()}`).catch(() => undefined);
+  }
+
+  /** Processes and files of runs that need them no more are removed; of unknown ones, kept and reported. */
+  async sweep(): Promise<void> {
+    const { runtimes, ledger, log, account, runsDir } = this.#room;
+    for (const dealId of await runtimes.list().catch((): Bytes32[] => [])) {
+      const run = ledger.runs.get(dealId);
+      if (!run) log.warn({ dealId }, 'something of ours runs for no known job; left alone');
+      else if (run.account === account.address && !this.#needsProcess(dealId)) {
+        await runtimes.remove(dealId).catch((thrown: unknown) => {
+          log.warn({ dealId, error: toAppError(thrown).message }, 'what a run left could not be removed yet');
+        });
+      }
+    }
+    for (const name of await readdir(runsDir).catch((): string[] => [])) {
+      if (!this.#needsProcess(name as Bytes32)) await rm(path.join(runsDir, name), { recursive: true, force: true });
+    }
+  }
+
+  onChain(events: readonly ChainEvent[]): void {
+    for (const event of events) {
+      if (!('dealId' in event) || !('terms' in event) || event.provider !== this.#room.account.address) continue;
+      if (event.kind === 'JobAssigned') this.#takeOn(event);
+      this.#runs.get(event.dealId)?.onChain(event);
+      // A unit came free.
+      if (event.kind === 'JobSettled') this.#claims.look();
+    }
+  }
 
   /** A request whose kind begins with `job.`. @throws AppError not-found for anybody but the deal's renter */
-  async onRequest(_connection: PeerConnection, kind: string, _body: Json): Promise<Json> {
-    throw new AppError('unsupported', `This host does not know the request ${kind.slice(0, 60)}.`);
+  async onRequest(connection: PeerConnection, kind: string, body: Json): Promise<Json> {
+    if (!isRequest(kind))
+      throw new AppError('unsupported', `This host does not know the request ${kind.slice(0, 60)}.`);
+    switch (kind) {
+      case 'job.ask':
+        return this.#ask(connection, parse(kind, JOB_REQUESTS[kind].input, body));
+      case 'job.begin': {
+        const { dealId, secrets } = parse(kind, JOB_REQUESTS[kind].input, body);
+        return (await this.#runOf(connection, dealId as Bytes32)).begin(secrets);
+      }
+      case 'job.status': {
+        const { dealId } = parse(kind, JOB_REQUESTS[kind].input, body);
+        // Asked too early it is no error: the renter asks again.
+        if (!this.#runs.has(dealId as Bytes32)) return unknown(dealId as Bytes32);
+        return (await this.#runOf(connection, dealId as Bytes32)).status();
+      }
+      case 'job.checkpoint': {
+        const { dealId } = parse(kind, JOB_REQUESTS[kind].input, body);
+        await (await this.#runOf(connection, dealId as Bytes32)).checkpoint();
+        return { ok: true };
+      }
+      default:
+        return assertNever(kind);
+    }
   }
 
   /** A stream whose kind begins with `job.`. */
-  async onStream(_connection: PeerConnection, stream: PeerStream): Promise<void> {
-    throw new AppError('unsupported', `This host does not know the stream ${stream.kind.slice(0, 60)}.`);
+  async onStream(connection: PeerConnection, stream: PeerStream): Promise<void> {
+    if (stream.kind !== 'job.logs') {
+      throw new AppError('unsupported', `This host does not know the stream ${stream.kind.slice(0, 60)}.`);
+    }
+    const params = parse(stream.kind, JOB_STREAMS['job.logs'], stream.params);
+    const run = await this.#runOf(connection, params.dealId as Bytes32);
+    serveRunLogs(run.process, run.run.finishedAt !== null, params, stream);
   }
 
-  /** Stakes what is missing, lets Jobs lock bonds, names the operator. Idempotent. */
-  async start(_options: { commandId: string; claimsOpen: boolean }): Promise<void> {
-    void [this.#room, this.#door];
+  /**
+   * Stakes what is missing, lets Jobs lock bonds, names the operator. The owner's wish is in the book first, and is gone
+   * back to after a restart.
+   */
+  start({ commandId, claimsOpen }: { commandId: string; claimsOpen: boolean }): Promise<void> {
+    const wish = { on: true, claimsOpen };
+    this.#room.ledger.settings.set(this.#wishKey(), wish);
+    return this.#bring(wish, commandId);
   }
 
   /** Takes no more; what runs is finished. */
-  async stop(): Promise<void> {}
+  stop(): Promise<void> {
+    return this.#steps.run(async () => {
+      this.#room.ledger.settings.set(this.#wishKey(), { on: false, claimsOpen: false });
+      const left = this.active().length;
+      this.state.set({ ...OFF, detail: left === 0 ? OFF.detail : `Takes no more jobs; ${left} may finish.` });
+    });
+  }
 
-  /** The owner's explicit wish: this run is stopped and fails; the bond's late fee is lost. */
-  async stopRun(_dealId: Bytes32, _reason: string): Promise<void> {}
+  /** The owner's explicit wish: this run is stopped and fails; its late fee is lost when the deadline has passed. */
+  async stopRun(dealId: Bytes32, reason: string): Promise<void> {
+    const run = this.#runs.get(dealId);
+    if (!run?.isWorking) {
+      throw new AppError('conflict', 'This job does not run now.', { field: 'dealId' });
+    }
+    await run.giveUp(reason);
+  }
 
   /** Lets go of everything in memory. Runs live on. */
-  close(): void {}
+  close(): void {
+    this.#life.abort();
+    if (this.#ticker) clearInterval(this.#ticker);
+    this.#claims.close();
+    for (const run of this.#runs.values()) run.dispose();
+    this.#assigned.close();
+  }
+
+  // --------------------------------------------------------------------------------------------------- the switch
+
+  #bring(wish: Wish, commandId: string): Promise<void> {
+    return this.#steps.run(async () => {
+      this.state.set({ state: 'starting', detail: 'Getting ready to take jobs.', claimsOpen: wish.claimsOpen });
+      try {
+        await prepareToWork(this.#room, commandId, this.#life.signal);
+        const { chain } = this.#room;
+        const tokens = this.#door.offers().flatMap((offerId) => chain.offer(offerId)?.token ?? []);
+        const detail = (await bondsMissing(this.#room, tokens)) || 'This computer takes jobs.';
+        this.state.set({ state: 'on', detail, claimsOpen: wish.claimsOpen });
+        this.#claims.look();
+      } catch (thrown) {
+        if (this.#life.signal.aborted) return;
+        const { code, message, cause } = toAppError(thrown);
+        this.#room.log.warn({ code, message, cause }, 'jobs cannot be taken');
+        this.state.set({ state: 'failed', detail: message, claimsOpen: wish.claimsOpen });
+        throw thrown;
+      }
+    });
+  }
+
+  #wishKey(): string {
+    return `work:${this.#room.account.address}`;
+  }
+
+  #wish(): Wish {
+    const wish = wishSchema.safeParse(this.#room.ledger.settings.get(this.#wishKey()));
+    return wish.success ? wish.data : { on: false, claimsOpen: false };
+  }
+
+  // --------------------------------------------------------------------------------------------------- its runs
+
+  #takeOn(event: Extract<JobEvent, { kind: 'JobAssigned' }>): void {
+    const { ledger, chain, clock, log } = this.#room;
+    const { dealId, jobId, provider, offerId, terms } = event;
+    if (this.#runs.has(dealId) || ledger.runs.get(dealId)) return;
+    const run = this.#serve(
+      ledger.runs.put({
+        dealId,
+        jobId,
+        account: provider,
+        offerId,
+        terms,
+        specText: chain.job(jobId)?.spec ?? '',
+        phase: 'assigned',
+        detail: '',
+        startedAt: null,
+        finishedAt: null,
+        exitCode: null,
+        resultCid: null,
+        salt: null,
+        submitDeadline: terms.deadline,
+        paid: null,
+        settledAt: null,
+        createdAt: clock.now(),
+      }),
+    );
+    log.info({ dealId, renter: terms.renter }, 'job taken');
+    this.#room.notify('info', 'This computer took a job', parsedSpec(run.run.specText)?.name ?? '', dealId);
+    run.go();
+    this.#assigned.seen(dealId);
+  }
+
+  #serve(run: JobRun): ServedRun {
+    const served = new ServedRun(this.#room, run);
+    this.#runs.set(run.dealId, served);
+    return served;
+  }
+
+  #needsProcess(dealId: Bytes32): boolean {
+    const run = this.#runs.get(dealId);
+    return run !== undefined && (run.isWorking || run.run.phase === 'submitting');
+  }
+
+  #tick(): void {
+    for (const run of this.#runs.values()) run.tick();
+    this.#letGo();
+  }
+
+  /** Results of jobs that are over go after their time, or earlier, the oldest first, where they take too much. */
+  #letGo(): void {
+    const { clock, content, log } = this.#room;
+    const now = clock.now();
+    if (now < this.#tidyAt) return;
+    this.#tidyAt = now + TIDY_SECONDS;
+    const { pinnedBytes, limitBytes } = content.usage();
+    let over = pinnedBytes - limitBytes * KEEP_SHARE;
+    const ended = [...this.#runs.values()]
+      .filter(({ isOver }) => isOver)
+      .toSorted((a, b) => (a.run.settledAt ?? 0) - (b.run.settledAt ?? 0));
+    for (const { dealId, run } of ended) {
+      const old = (run.settledAt ?? 0) + KEEP_SECONDS <= now;
+      if (old) {
+        this.#runs.delete(dealId);
+        this.#lines.delete(dealId);
+      }
+      const held = run.resultCid === null ? null : content.stat(run.resultCid);
+      if (!held?.pins.includes(pinOf(dealId)) || (!old && over <= 0)) continue;
+      over -= held.storedBytes;
+      content.unpin(held.cid, pinOf(dealId)).catch((thrown: unknown) => {
+        log.warn({ dealId, error: toAppError(thrown).message }, 'an old result was not let go');
+      });
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- renters
+
+  async #ask(
+    connection: PeerConnection,
+    input: z.infer<(typeof JOB_REQUESTS)['job.ask']['input']>,
+  ): Promise<z.infer<(typeof JOB_REQUESTS)['job.ask']['output']>> {
+    const no = (reason: string) => ({ acceptance: null, reason });
+    if (this.state.value.state !== 'on') return no('This computer takes no jobs now.');
+    const { chain, clock, account } = this.#room;
+    const offerId = input.offerId as Bytes32;
+    const terms = input.terms as JobTerms;
+    const jobId = chain.calls.jobId(terms);
+    if (terms.renter !== connection.remote.wallet) return no('Only its renter asks about a job.');
+    if (keccak256(toUtf8Bytes(input.spec)) !== terms.specHash) return no('This is not the spec of this job.');
+    // It need not be posted yet; where it is, somebody may have been quicker.
+    if ((chain.job(jobId)?.state ?? 'open') !== 'open') return no('This job is not open any more.');
+    const spec = parsedSpec(input.spec);
+    if (!spec) return no('The spec of this job makes no sense to this host.');
+    const validUntil = Math.max(chain.now(), clock.now()) + ACCEPTANCE_SECONDS;
+    const why = await this.#choice.take({ jobId, terms, spec }, offerId, validUntil);
+    if (why !== null) return no(why);
+    try {
+      const signature = await account.signAcceptance(jobId, offerId, validUntil);
+      return { acceptance: { validUntil, signature }, reason: '' };
+    } catch (thrown) {
+      this.#choice.release(jobId);
+      throw thrown;
+    }
+  }
+
+  /** The run, if this connection's wallet is its renter. Waits a moment where the renter is ahead of our chain view. */
+  async #runOf(connection: PeerConnection, dealId: Bytes32): Promise<ServedRun> {
+    if (!this.#runs.has(dealId)) await this.#assigned.until(dealId, connection);
+    const run = this.#runs.get(dealId);
+    if (!run || run.run.terms.renter !== connection.remote.wallet) {
+      throw new AppError('not-found', 'There is no such job between these two hosts.', { field: 'dealId' });
+    }
+    const lines = this.#lines.get(dealId) ?? new Set();
+    if (!lines.has(connection)) {
+      this.#lines.set(dealId, lines.add(connection));
+      void connection.closed.then(() => {
+        lines.delete(connection);
+        if (lines.size === 0 && this.#lines.get(dealId) === lines) this.#lines.delete(dealId);
+      });
+    }
+    return run;
+  }
+
+  #tellRenter(dealId: Bytes32): void {
+    const run = this.#runs.get(dealId);
+    if (!run) return;
+    for (const line of this.#lines.get(dealId) ?? []) line.event(JOB_STATUS_EVENT, run.status());
+  }
+}
+
+const unknown = (dealId: Bytes32): RunStatus => ({
+  dealId,
+  phase: 'unknown',
+  detail: '',
+  progress: null,
+  startedAt: null,
+  finishedAt: null,
+  exitCode: null,
+  resultCid: null,
+});
+
+/** A stranger's text as a spec; null where it is none. */
+function parsedSpec(text: string): JobSpec | null {
+  try {
+    return jobSpecSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+const isRequest = (kind: string): kind is JobRequest => Object.hasOwn(JOB_REQUESTS, kind);
+
+function parse<Schema extends z.ZodType>(kind: string, schema: Schema, body: Json): z.infer<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join('.') ?? '';
+  throw new AppError('bad-input', `${kind}: ${field || 'message'} ${issue?.message ?? 'is wrong'}.`, { field });
 }

@@ -1,4 +1,5 @@
 import type { ChainReads } from '../chain/chain.ts';
+import { assertNever } from '../shared/errors.ts';
 import { revealEndOf } from '../shared/job-terms.ts';
 import { ETH } from '../shared/ids.ts';
 import type { IndexedJob, IndexedJobDeal } from '../store/indexed-jobs.ts';
@@ -42,8 +43,13 @@ export function nextMove(run: JobRun, { now, job, deal, jury }: RunView): RunMov
       return job.revealed === job.submitted || now >= revealEndOf(terms, job.until) + PATIENCE_SECONDS
         ? 'conclude'
         : null;
-    default:
+    case 'verified':
+    case 'refunded':
+    case 'rejected':
+    case 'outvoted':
       return null;
+    default:
+      return assertNever(deal.state);
   }
 }
 
