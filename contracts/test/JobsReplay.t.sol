@@ -9,22 +9,24 @@ import {Record} from "../src/Record.sol";
 import {Rentals} from "../src/Rentals.sol";
 import {Stakes} from "../src/Stakes.sol";
 import {Watt} from "../src/Watt.sol";
+import {Base} from "./Base.sol";
 import {JobsBase} from "./JobsBase.sol";
-import {Sent, VmReplay} from "./StakesReplay.t.sol";
+import {Sent, SentReplay} from "./SentReplay.sol";
 
 /// As ReplayTest, for jobs: the histories of contracts/tools/jobs-histories.mjs.
-contract JobsReplayTest is JobsBase {
-    VmReplay internal constant vmr = VmReplay(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
+contract JobsReplayTest is JobsBase, SentReplay {
     address internal constant DEPLOYER = address(0xde9105);
+    uint32 internal constant DAYS = 16;
+
+    /// The jobs that a history is about.
+    bytes32[3] internal ids;
 
     address[6] internal people = [
         address(0x4e17), address(0x4e18), address(0xc4e0), address(0xc4e1), address(0xc4e2), address(0x5747)
     ];
     uint96[3] internal staked = [1_000e18, 150e18, 100e18];
 
-    error Differs(uint256 file, uint256 history, uint256 op, string what, bytes answer);
-
-    function setUp() public override {
+    function setUp() public override(Base, JobsBase) {
         vm.warp(START);
         vm.startPrank(DEPLOYER);
         deployFrom(DEPLOYER);
@@ -46,6 +48,9 @@ contract JobsReplayTest is JobsBase {
         OfferParams memory p = OfferParams(
             "g", "", "", "", address(dollar), 1, 60, 60, START + 1_000 days, 2, 24, 2, keccak256("peer"), host
         );
+        for (uint256 i; i < VALIDATORS; i++) addValidator(0x7a11d + i, 1_000e18 * uint96(1 + i));
+        _enterDraws();
+        vm.warp(START);
         for (uint256 i; i < 6; i++) {
             fund(people[i], address(dollar), 1e12);
             vm.prank(people[i]);
@@ -57,54 +62,27 @@ contract JobsReplayTest is JobsBase {
         }
     }
 
-    function test_replay() public {
-        if (!vmr.envExists("REPLAY_DIR")) {
-            vmr.skip(true, "run by contracts/tools/replay.mjs");
-            return;
-        }
-        string memory dir = vmr.envString("REPLAY_DIR");
-        uint256 files = vmr.envUint("REPLAY_FILES");
-        eq(address(bounties), address(uint160(vmr.envUint("REPLAY_TARGET"))), "the model's contracts are these");
-        uint256 fresh = vmr.snapshotState();
-        for (uint256 f; f < files; f++) {
-            uint256 free = _free();
-            bytes[] memory histories =
-                abi.decode(vm.readFileBinary(string.concat(dir, "/", vm.toString(f), ".bin")), (bytes[]));
-            for (uint256 h; h < histories.length; h++) {
-                uint256 mark = _free();
-                (bytes32[3] memory ids, Sent[] memory all) = abi.decode(histories[h], (bytes32[3], Sent[]));
-                _run(f, h, ids, all);
-                vmr.revertToState(fresh);
-                fresh = vmr.snapshotState();
-                _reset(mark);
+    /// Days of validators who enter the draw and reveal, some and not others; the histories begin before all that, and find
+    /// juries from their third day on.
+    function _enterDraws() private {
+        uint32 first = att.epoch() + 1;
+        for (uint32 e = first; e < first + DAYS; e++) {
+            goTo(e, 0);
+            for (uint256 i; i < VALIDATORS; i++) {
+                if ((e * 7 + i) % 5 != 0) commitFor(validators[i]);
+                if (e > first + 1 && ((e - 1) * 3 + i) % 7 != 0 && ((e - 2) * 7 + i) % 5 != 0) {
+                    revealFor(e - 1, validators[i]);
+                }
             }
-            _reset(free);
         }
     }
 
-    function _free() internal pure returns (uint256 where) {
-        assembly ("memory-safe") {
-            where := mload(0x40)
-        }
+    function _sentIn(bytes memory history) internal override returns (Sent[] memory all) {
+        (ids, all) = abi.decode(history, (bytes32[3], Sent[]));
     }
 
-    /// Gives memory back: ten thousand histories would not fit.
-    function _reset(uint256 mark) internal pure {
-        assembly {
-            mstore(0x40, mark)
-        }
-    }
-
-    function _run(uint256 file, uint256 number, bytes32[3] memory ids, Sent[] memory all) internal {
-        for (uint256 i; i < all.length; i++) {
-            vm.warp(all[i].time);
-            vm.prank(all[i].caller);
-            (bool ok, bytes memory answer) = all[i].target.call(all[i].call);
-            // Posting says the id.
-            if (ok) answer = "";
-            if (keccak256(answer) != all[i].answer) revert Differs(file, number, i, "answer", answer);
-            if (_state(ids) != all[i].state) revert Differs(file, number, i, "state", answer);
-        }
+    function _target() internal view override returns (address) {
+        return address(bounties);
     }
 
     function _jobWords(uint256[] memory words, uint256 n, bytes32 id) internal view returns (uint256) {
@@ -118,15 +96,39 @@ contract JobsReplayTest is JobsBase {
         words[n++] = uint256(job.state);
         words[n++] = uint256(bounties.resultOf(id));
         words[n++] = uint160(bounties.challengerOf(id));
+        Record.Deal memory deal = record.get(id);
+        words[n++] = uint160(deal.partiesHash);
+        words[n++] = deal.recordedAt;
+        words[n++] = deal.byRenter;
+        words[n++] = deal.byProvider;
+        words[n++] = uint256(record.commitments(id, Record.Side.RENTER));
+        words[n++] = uint256(record.commitments(id, Record.Side.PROVIDER));
         return n;
     }
 
-    function _state(bytes32[3] memory ids) internal view returns (bytes32) {
-        uint256[] memory words = new uint256[](3 * 4 * 9 + 6 * 9 + 3 * 3 + 3);
+    function _caseWords(uint256[] memory words, uint256 n, bytes32 id) internal view returns (uint256) {
+        Juries.Case memory c = juries.get(id);
+        words[n++] = c.commitUntil;
+        words[n++] = c.revealUntil;
+        words[n++] = c.seats;
+        words[n++] = c.committed;
+        words[n++] = c.revealed;
+        words[n++] = c.valid;
+        words[n++] = c.invalid;
+        for (uint256 seat; seat < 7; seat++) {
+            words[n++] = uint160(juries.memberOf(id, seat));
+            words[n++] = uint256(juries.commitments(id, seat));
+        }
+        return n;
+    }
+
+    function _stateAt(uint40) internal view override returns (bytes32) {
+        uint256[] memory words = new uint256[](3 * (4 * 15 + 7 + 14) + 6 * 9 + 3 * 3 + 3);
         uint256 n;
         for (uint256 j; j < 3; j++) {
             n = _jobWords(words, n, ids[j]);
             for (uint256 i = 2; i < 5; i++) n = _jobWords(words, n, bounties.copyIdOf(ids[j], people[i]));
+            n = _caseWords(words, n, ids[j]);
         }
         for (uint256 i; i < 6; i++) {
             words[n++] = money(people[i]);

@@ -2,16 +2,7 @@
  * Random histories of nine validators and two offers over some days, with the model's answer and state after every call:
  * commitments, secrets kept or betrayed, committees that sign too little or for another, verdicts early, late and forged.
  */
-import {
-  AbiCoder,
-  Interface,
-  SigningKey,
-  computeAddress,
-  getCreateAddress,
-  keccak256,
-  toBeHex,
-  zeroPadValue,
-} from 'ethers';
+import { Interface, SigningKey, computeAddress, getCreateAddress, keccak256, toBeHex, zeroPadValue } from 'ethers';
 import { ATTESTATIONS_ABI } from '../../src/chain/abi/Attestations.ts';
 import { OFFERS_ABI } from '../../src/chain/abi/Offers.ts';
 import { ETH } from '../../src/shared/ids.ts';
@@ -19,7 +10,7 @@ import { attestationPayload, digestOf, offerIdOf } from '../../src/shared/typed-
 import * as model from '../../src/verify/attestations-model.ts';
 import * as offers from '../../src/verify/offers-model.ts';
 import { OFFER_STATUS, Revert } from '../../src/verify/world.ts';
-import { mulberry, packed } from './histories.mjs';
+import { encodeBytesArray, encodeSent, mulberry, packed } from './histories.mjs';
 
 const START = 1_800_000_000;
 const DAY = 86_400;
@@ -126,8 +117,18 @@ function makeHistory(random) {
     }
     return trees.get(epoch);
   };
-  const sign = (who, epoch, finding) =>
-    who === ETH ? '0x1234' : KEYS.get(who).sign(digestOf(attestationPayload(PLACE, epoch, finding))).serialized;
+  // Committees sign the same finding again and again.
+  const known = new Map();
+  const once = (name, make) => {
+    if (!known.has(name)) known.set(name, make());
+    return known.get(name);
+  };
+  const sign = (who, epoch, finding) => {
+    if (who === ETH) return '0x1234';
+    const what = `${epoch} ${finding.root} ${finding.evidence}`;
+    const digest = once(what, () => digestOf(attestationPayload(PLACE, epoch, finding)));
+    return once(`${who} ${what}`, () => KEYS.get(who).sign(digest).serialized);
+  };
 
   // Each gives a call when its time has come: who sends what, and what the model makes of it.
   const commit = (validator) => (world) => {
@@ -264,14 +265,11 @@ function makeHistory(random) {
   return { ops };
 }
 
-const coder = AbiCoder.defaultAbiCoder();
-const SENT = 'tuple(uint40 time, address caller, address target, bytes call, bytes32 answer, bytes32 state)[]';
-
 /** `count` histories, each in a world of its own, as AttestationsReplay.t.sol reads them. */
 export function makeFile(seed, count) {
   const random = mulberry(seed);
   const histories = Array.from({ length: count }, () => makeHistory(random));
-  return { histories, bytes: coder.encode(['bytes[]'], [histories.map(({ ops }) => coder.encode([SENT], [ops]))]) };
+  return { histories, bytes: encodeBytesArray(histories.map(({ ops }) => encodeSent(ops))) };
 }
 
 export const nameOf = ({ name }) => name;

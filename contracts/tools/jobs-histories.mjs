@@ -1,7 +1,7 @@
 /**
- * Random histories of two renters' jobs and three providers, with the model's answer and state after every call. Times fall
- * on the edges of deadlines and windows, callers, offers and signers are often the wrong ones. No validator has entered a
- * draw here, so disputes go to the arbiter or are paid.
+ * Random histories of two renters' jobs, three providers and nine validators, with the model's answer and state after every
+ * call: juries that vote on what is disputed, both sides' ratings of what was paid. Times fall on the edges of deadlines and
+ * windows, callers, offers and signers are often the wrong ones.
  */
 import {
   AbiCoder,
@@ -15,6 +15,7 @@ import {
   zeroPadValue,
 } from 'ethers';
 import { JOBS_ABI } from '../../src/chain/abi/Jobs.ts';
+import { JURIES_ABI } from '../../src/chain/abi/Juries.ts';
 import { OFFERS_ABI } from '../../src/chain/abi/Offers.ts';
 import { PARAMETERS_ABI } from '../../src/chain/abi/Parameters.ts';
 import { RECORD_ABI } from '../../src/chain/abi/Record.ts';
@@ -22,20 +23,25 @@ import { STAKES_ABI } from '../../src/chain/abi/Stakes.ts';
 import { VAULT_ABI } from '../../src/chain/abi/Vault.ts';
 import { ETH } from '../../src/shared/ids.ts';
 import {
+  RATING_SIDE,
   acceptancePayload,
   copyIdOf,
   digestOf,
   jobIdOf,
   offerIdOf,
+  ratingCommitPayload,
+  ratingCommitment,
   resultCommitment,
 } from '../../src/shared/typed-data.ts';
+import * as attestations from '../../src/verify/attestations-model.ts';
 import * as model from '../../src/verify/jobs-model.ts';
+import * as juries from '../../src/verify/juries-model.ts';
 import * as offersModel from '../../src/verify/offers-model.ts';
-import * as recordModel from '../../src/verify/record-model.ts';
+import * as record from '../../src/verify/record-model.ts';
 import * as stakesModel from '../../src/verify/stakes-model.ts';
 import * as vault from '../../src/verify/vault-model.ts';
 import { Revert } from '../../src/verify/world.ts';
-import { mulberry, packed } from './histories.mjs';
+import { encodeBytesArray, encodeSent, mulberry, packed } from './histories.mjs';
 
 const START = 1_800_000_000;
 const DAY = 86_400;
@@ -53,6 +59,7 @@ const AT = {
   Offers: created(7),
   Stakes: created(9),
   Attestations: created(10),
+  Juries: created(11),
   Record: created(12),
   Jobs: created(13),
 };
@@ -62,6 +69,8 @@ const TREASURY = address(0x7ea5);
 const STRANGER = address(0x5747);
 const RENTERS = [address(0x4e17), address(0x4e18)];
 const PROVIDERS = [address(0xc4e0), address(0xc4e1), address(0xc4e2)];
+const VALIDATORS = Array.from({ length: 9 }, (_, index) => computeAddress(key(0x7a11d + index)).toLowerCase());
+const DRAW_DAYS = 16;
 const PEOPLE = [...RENTERS, ...PROVIDERS, STRANGER];
 const STAKED = [1000n * WATT, 150n * WATT, 100n * WATT];
 const [HOST, BAD] = [key(0x4057), key(0xbad)];
@@ -76,6 +85,7 @@ const interfaces = {
   Offers: new Interface(OFFERS_ABI),
   Stakes: new Interface(STAKES_ABI),
   Jobs: new Interface(JOBS_ABI),
+  Juries: new Interface(JURIES_ABI),
   Record: new Interface(RECORD_ABI),
 };
 
@@ -101,6 +111,37 @@ const OFFER = {
   providerSigner: OPERATOR,
 };
 const OFFER_IDS = PROVIDERS.map((provider) => offerIdOf(provider, id('offer')));
+
+const coder = AbiCoder.defaultAbiCoder();
+const secretOf = (epoch, validator) =>
+  keccak256(coder.encode(['string', 'uint32', 'address'], ['secret', epoch, validator]));
+
+/** As `_enterDraws` of JobsReplay.t.sol: which validators have entered which draw, and who has revealed. */
+function enterDraws() {
+  let world = {
+    market: { now: START },
+    staked: new Map(VALIDATORS.map((one, index) => [one, 1000n * WATT * BigInt(1 + index)])),
+    minStake: 1000n * WATT,
+    operators: new Map(),
+    barred: new Set(),
+    epochs: new Map(),
+    standings: new Map(),
+  };
+  const first = attestations.epochAt(START) + 1;
+  for (let epoch = first; epoch < first + DRAW_DAYS; epoch += 1) {
+    world = { ...world, market: { now: epoch * DAY } };
+    for (const [i, one] of VALIDATORS.entries()) {
+      if ((epoch * 7 + i) % 5 !== 0) {
+        const commitment = attestations.commitmentOf(epoch + 1, one, secretOf(epoch + 1, one));
+        world = attestations.commit(world, one, one, commitment);
+      }
+      if (epoch > first + 1 && ((epoch - 1) * 3 + i) % 7 !== 0 && ((epoch - 2) * 7 + i) % 5 !== 0) {
+        world = attestations.reveal(world, epoch - 1, one, secretOf(epoch - 1, one));
+      }
+    }
+  }
+  return world;
+}
 
 function freshWorld() {
   let market = {
@@ -135,10 +176,14 @@ function freshWorld() {
     delegates: new Map(),
     checkpoints: new Map(),
   };
-  for (const [index, one] of PROVIDERS.entries()) {
-    market = vault.deposit(stakes.market, AT.Watt, one, STAKED[index]);
+  const bond = (one, role, amount) => {
+    market = vault.deposit(stakes.market, AT.Watt, one, amount);
     market = vault.authorize(market, one, AT.Stakes, true);
-    stakes = stakesModel.stake({ ...stakes, market }, one, 0, STAKED[index]);
+    stakes = stakesModel.stake({ ...stakes, market }, one, role, amount);
+  };
+  for (const [index, one] of VALIDATORS.entries()) bond(one, 1, 1000n * WATT * BigInt(1 + index));
+  for (const [index, one] of PROVIDERS.entries()) {
+    bond(one, 0, STAKED[index]);
     stakes = { ...stakes, market: offersModel.register(stakes.market, one, OFFER, id('offer')) };
   }
   return {
@@ -150,31 +195,71 @@ function freshWorld() {
     challengers: new Map(),
     results: new Map(),
     votes: new Map(),
+    validators: enterDraws(),
+    randao: packedTime(START),
     cases: new Map(),
     standings: new Map(),
-    recorded: new Set(),
+    deals: new Map(),
   };
 }
 
-const jobWords = (world, jobId) => {
-  const { offerId, until, taken, submitted, revealed, agreeing, state } = model.jobOf(world, jobId);
-  const offerHash = offerId === null ? 0n : BigInt(keccak256(offerId).slice(0, 42));
-  const result = world.results.get(jobId) ?? 0n;
-  return [offerHash, until, taken, submitted, revealed, agreeing, state, result, world.challengers.get(jobId) ?? 0n];
-};
+/** The block's randomness, as SentReplay.sol sets it. */
+const packedTime = (time) => zeroPadValue(toBeHex(time), 32);
 
-function stateHash(world, jobIds) {
+/** Every history begins with the same world, which is a value. */
+let begun;
+const begin = () => (begun ??= freshWorld());
+
+const hashes = new Map();
+function offerHashOf(offerId) {
+  if (!hashes.has(offerId)) hashes.set(offerId, BigInt(keccak256(offerId).slice(0, 42)));
+  return hashes.get(offerId);
+}
+
+const listOf = ({ renter, provider, renterKey, providerKey }) => [renter, provider, renterKey, providerKey];
+const partiesHashes = new WeakMap();
+function partiesHashOf(parties) {
+  const known = partiesHashes.get(parties) ?? BigInt(keccak256(packed(listOf(parties))).slice(0, 42));
+  partiesHashes.set(parties, known);
+  return known;
+}
+
+function jobWords(world, id) {
+  const { offerId, until, taken, submitted, revealed, agreeing, state } = model.jobOf(world, id);
+  const offerHash = offerId === null ? 0n : offerHashOf(offerId);
+  const result = world.results.get(id) ?? 0n;
+  const deal = world.deals.get(id);
+  const ratings = deal
+    ? [partiesHashOf(deal.parties), deal.recordedAt, deal.byRenter, deal.byProvider]
+    : [0n, 0n, 0n, 0n];
+  const commitments = [0, 1].map((side) => deal?.commitments.get(side) ?? 0n);
+  const job = [offerHash, until, taken, submitted, revealed, agreeing, state, result, world.challengers.get(id) ?? 0n];
+  return [...job, ...ratings, ...commitments];
+}
+
+const SEATS = [0, 1, 2, 3, 4, 5, 6];
+function caseWords(world, id) {
+  const { commitUntil, revealUntil, members, commitments, committed, revealed, valid, invalid } = juries.caseOf(
+    world,
+    id,
+  );
+  const seats = SEATS.flatMap((seat) => [members[seat] ?? 0n, commitments.get(seat) ?? 0n]);
+  return [commitUntil, revealUntil, members.length, committed, revealed, valid, invalid, ...seats];
+}
+
+function stateHash(world, deals) {
   const { stakes } = world;
   const { market } = stakes;
   const words = [];
-  for (const jobId of jobIds) {
+  for (const { jobId, copyIds } of deals) {
     words.push(...jobWords(world, jobId));
-    for (const provider of PROVIDERS) words.push(...jobWords(world, copyIdOf(jobId, provider)));
+    for (const copyId of copyIds) words.push(...jobWords(world, copyId));
+    words.push(...caseWords(world, jobId));
   }
   for (const one of PEOPLE) {
     words.push(vault.balanceOf(market, one, AT.dollar), vault.lockedOf(market, AT.Jobs, one, AT.dollar));
     words.push(vault.balanceOf(market, one, AT.Watt));
-    const standing = recordModel.standingOf(world, one);
+    const standing = record.standingOf(world, one);
     words.push(standing.lost, standing.rejectedAt, standing.provided, standing.rented);
     words.push(standing.strikes, standing.rejections);
   }
@@ -190,7 +275,9 @@ function makeHistory(random) {
   const int = (low, high) => low + Math.floor(random() * (high - low + 1));
   const pick = (...all) => all[int(0, all.length - 1)];
   const chance = (share) => random() < share;
-  let world = freshWorld();
+  let world = begin();
+  // Validators sit from the third day on.
+  const from = START + pick(0, 3, 4, 5) * DAY;
 
   const termsOf = (number) => {
     const bounty = BigInt(chance(0.03) ? 0 : int(1, 1_000_000));
@@ -202,7 +289,7 @@ function makeHistory(random) {
       token: chance(0.02) ? STRANGER : AT.dollar,
       bounty,
       bond: chance(0.05) ? bounty / 11n : bounty / BigInt(int(1, 10)) + 1n,
-      deadline: START + int(DAY, 10 * DAY),
+      deadline: from + int(DAY, 10 * DAY),
       minRun: int(0, DAY),
       window: chance(0.03) ? 1799 : int(1800, 2 * DAY),
       minStake: (chance(0.03) ? 99n : pick(100n, 100n, 150n, 151n)) * WATT,
@@ -219,29 +306,87 @@ function makeHistory(random) {
   };
   const all = [0, 1, 2].map(termsOf);
   const jobIds = all.map(jobIdOf);
+  const deals = jobIds.map((jobId) => ({ jobId, copyIds: PROVIDERS.map((one) => copyIdOf(jobId, one)) }));
   // Each provider always says the same about a job; most say the same.
   const results = jobIds.map(() => PROVIDERS.map(() => id(chance(0.75) ? 'result' : 'other')));
   const salt = id('salt');
 
   const jobsCall = (name, args) => ({ name, target: AT.Jobs, call: interfaces.Jobs.encodeFunctionData(name, args) });
-  const offerOf = (job, jobId) => {
+  const offerOf = (job, copies) => {
     if (job.offerId !== null && chance(0.95)) return job.offerId;
-    const taken = OFFER_IDS.filter((_, i) => model.jobOf(world, copyIdOf(jobId, PROVIDERS[i])).offerId !== null);
+    const taken = OFFER_IDS.filter((_, i) => model.jobOf(world, copies[i]).offerId !== null);
     return taken.length > 0 && chance(0.8) ? pick(...taken) : pick(...OFFER_IDS);
   };
 
-  const draft = () => {
+  // Each validator thinks what it thinks of a case; most think the same.
+  const leaning = jobIds.map(() => pick(1, 1, 2, 3));
+  const verdictOf = (jobId, seat) => {
+    const usual = leaning[jobIds.indexOf(jobId)];
+    return seat % 7 === 6 ? 3 - Math.min(usual, 2) : usual;
+  };
+  const vote = (jobId, seat) => {
+    const member = juries.caseOf(world, jobId).members[seat] ?? VALIDATORS[0];
+    const caller = chance(0.95) ? member : pick(STRANGER, ...VALIDATORS);
+    const full = juries.verdictCommitment(jobId, member, verdictOf(jobId, seat), salt);
+    const commitment = chance(0.97) ? full : zeroPadValue('0x00', 32);
+    const run = () => juries.commit(world, caller, jobId, { seat, commitment });
+    const call = interfaces.Juries.encodeFunctionData('commit', [jobId, seat, commitment]);
+    return { name: 'vote', caller, target: AT.Juries, call, run };
+  };
+  const unveil = (jobId, seat) => {
+    const verdict = chance(0.95) ? verdictOf(jobId, seat) : int(0, 3);
+    const run = () => juries.reveal(world, jobId, { seat, verdict, salt });
+    const call = interfaces.Juries.encodeFunctionData('reveal', [jobId, seat, verdict, salt]);
+    return { name: 'unveil', caller: STRANGER, target: AT.Juries, call, run };
+  };
+
+  const rate = (name, terms, offerId, side = pick('renter', 'provider')) => {
+    const dealId = model.dealIdOf(terms, offerId);
+    const known = world.deals.get(dealId)?.parties ?? model.partiesOf(world, terms, offerId);
+    const parties = chance(0.97) ? known : { ...known, renterKey: STRANGER };
+    const usual = { side, score: side === 'renter' ? 5 : 4, feedback: 'bafkrei', salt };
+    const from = { target: AT.Record, name };
+    if (name === 'commitRating') {
+      const rating = chance(0.95) ? usual : { ...usual, score: 6, feedback: 'x'.repeat(chance(0.5) ? 101 : 3) };
+      const commitment = chance(0.97) ? ratingCommitment(dealId, rating) : zeroPadValue('0x00', 32);
+      const caller = chance(0.7) ? (side === 'renter' ? terms.renter : parties.provider) : pick(STRANGER, OPERATOR);
+      const signing = pick(HOST, HOST, BAD);
+      const payload = ratingCommitPayload({ chainId: 31_337, record: AT.Record }, dealId, commitment);
+      const signature = chance(0.9) ? signing.sign(digestOf(payload)).serialized : '0x1234';
+      const signer = signature === '0x1234' ? ETH : computeAddress(signing).toLowerCase();
+      const args = [dealId, listOf(parties), RATING_SIDE[side], commitment, signature];
+      const call = interfaces.Record.encodeFunctionData(name, args);
+      const run = () => record.commitRating(world, caller, dealId, { parties, side, commitment, signer });
+      return { ...from, caller, call, run };
+    }
+    const odd = { score: pick(0, 3, 6), feedback: pick('bafkrei', 'x'.repeat(101), 'other') };
+    const rating = chance(0.9) ? usual : { ...usual, ...odd };
+    const args = [dealId, listOf(parties), RATING_SIDE[side], rating.score, rating.feedback, salt];
+    const call = interfaces.Record.encodeFunctionData(name, args);
+    return { ...from, caller: STRANGER, call, run: () => record.revealRating(world, dealId, parties, rating) };
+  };
+
+  const drawSubject = () => {
     const at = int(0, 2);
+    const job = model.jobOf(world, jobIds[at]);
+    const offerId = offerOf(job, deals[at].copyIds);
+    const who = OFFER_IDS.indexOf(offerId);
+    const deal = all[at].copies === 1 ? job : model.jobOf(world, deals[at].copyIds[who]);
+    const waits =
+      all[at].copies > 1 && deal.state === 3 && job.until === 0 && world.stakes.market.now < all[at].deadline;
+    return { at, job, offerId, who, deal, idle: job.state === 0 || deal.state > 6 || waits };
+  };
+  const draft = () => {
+    // What is over, or waits for others, is worth a call now and then.
+    let subject = drawSubject();
+    for (let again = 0; again < 4 && subject.idle; again += 1) subject = drawSubject();
+    const { at, job, offerId, who, deal } = subject;
     const [terms, jobId] = [all[at], jobIds[at]];
-    const job = model.jobOf(world, jobId);
     const renter = chance(0.95) ? terms.renter : STRANGER;
     if (job.state === 0 && chance(0.3)) {
       return { caller: renter, ...jobsCall('post', [terms, SPEC]), run: () => model.post(world, renter, terms, SPEC) };
     }
-    const offerId = offerOf(job, jobId);
-    const who = OFFER_IDS.indexOf(offerId);
     const provider = chance(0.9) ? PROVIDERS[who] : pick(STRANGER, OPERATOR);
-    const deal = terms.copies === 1 ? job : model.jobOf(world, copyIdOf(jobId, PROVIDERS[who]));
     const likely = {
       0: ['claim'],
       1:
@@ -249,15 +394,20 @@ function makeHistory(random) {
           ? ['submit', 'conclude']
           : ['claim', 'claim', 'assign', 'assign'],
       2: ['submit', 'submit', 'submit', 'expire'],
-      3: terms.copies > 1 ? ['reveal', 'reveal', 'expire'] : ['accept', 'finalize', 'challenge', 'challenge'],
-      4: ['resolve', 'decide'],
+      3:
+        terms.copies > 1
+          ? ['reveal', 'reveal', 'expire']
+          : ['accept', 'finalize', 'challenge', 'challenge', 'challenge'],
+      4: ['resolve', 'decide', 'vote', 'unveil'],
       5: ['collect', 'conclude'],
+      6: ['recordJob', 'commitRating', 'commitRating', 'revealRating', 'revealRating'],
     };
     const name = chance(0.75)
       ? pick(...(likely[terms.copies > 1 && job.state === 1 && deal.state === 0 ? 1 : deal.state] ?? ['recordJob']))
       : pick(
           ...['claim', 'assign', 'submit', 'cancel', 'accept', 'finalize', 'expire', 'challenge', 'resolve', 'decide'],
           ...['reveal', 'conclude', 'collect', 'recordJob', 'requalify', 'setOperator', 'pause', 'resume', 'unbond'],
+          ...['vote', 'unveil', 'commitRating', 'revealRating'],
         );
     const simple = (caller, run) => ({ caller, ...jobsCall(name, [terms, offerId]), run });
     switch (name) {
@@ -319,12 +469,23 @@ function makeHistory(random) {
       case 'requalify': {
         const caller = pick(...PROVIDERS);
         const call = interfaces.Record.encodeFunctionData(name, []);
-        return { name, caller, target: AT.Record, call, run: () => recordModel.requalify(world, caller) };
+        return { name, caller, target: AT.Record, call, run: () => record.requalify(world, caller) };
       }
+      case 'vote':
+        return vote(jobId, int(0, 7));
+      case 'unveil':
+        return unveil(jobId, int(0, 7));
+      case 'commitRating':
+      case 'revealRating':
+        return rate(name, terms, offerId);
       case 'unbond': {
-        const [caller, amount] = [pick(...PROVIDERS), pick(1n, 45n, 90n, 100n, 900n) * WATT];
-        const call = interfaces.Stakes.encodeFunctionData(name, [0, amount]);
-        const run = () => ({ ...world, stakes: stakesModel.unbond(world.stakes, caller, 0, amount) });
+        const role = pick(0, 0, 1);
+        const [caller, amount] = [
+          pick(...(role === 0 ? PROVIDERS : VALIDATORS)),
+          pick(1n, 45n, 90n, 100n, 900n) * WATT,
+        ];
+        const call = interfaces.Stakes.encodeFunctionData(name, [role, amount]);
+        const run = () => ({ ...world, stakes: stakesModel.unbond(world.stakes, caller, role, amount) });
         return { name, caller, target: AT.Stakes, call, run };
       }
       default: {
@@ -340,20 +501,24 @@ function makeHistory(random) {
     const edges = all.flatMap((terms, i) => {
       const { until } = model.jobOf(world, jobIds[i]);
       const { deadline, minRun, window } = terms;
-      const { endsAt } = world.cases.get(jobIds[i]) ?? { endsAt: 0 };
-      return [deadline, deadline - minRun, until, deadline + window, endsAt + model.ARBITER_SECONDS];
+      const { commitUntil, revealUntil } = juries.caseOf(world, jobIds[i]);
+      const ofCase = [commitUntil, revealUntil, revealUntil + model.ARBITER_SECONDS];
+      return [deadline, deadline - minRun, until, deadline + window, ...ofCase];
     });
-    const rejected = PROVIDERS.map(
-      (one) => recordModel.standingOf(world, one).rejectedAt + recordModel.REQUALIFY_SECONDS,
-    );
-    const edge = pick(...edges, ...rejected) + int(-1, 1);
+    const recorded = [...world.deals.values()].flatMap(({ recordedAt }) => {
+      const blindUntil = recordedAt + record.RATING_COMMIT_SECONDS;
+      return [blindUntil, blindUntil + record.RATING_REVEAL_SECONDS];
+    });
+    const rejected = PROVIDERS.map((one) => record.standingOf(world, one).rejectedAt + record.REQUALIFY_SECONDS);
+    const edge = pick(...edges, ...rejected, ...recorded) + int(-1, 1);
     if (chance(0.15) && edge > now && edge < now + 40 * DAY) return edge;
     return now + pick(0, 0, 0, 1, int(0, 3600), chance(0.2) ? int(0, DAY) : 1);
   };
 
   const ops = [];
   const push = (step, time) => {
-    world = { ...world, stakes: { ...world.stakes, market: { ...world.stakes.market, now: time } } };
+    const stakes = { ...world.stakes, market: { ...world.stakes.market, now: time } };
+    world = { ...world, stakes, randao: packedTime(time) };
     const { run, ...sent } = step();
     const op = { ...sent, time, answer: NOTHING };
     try {
@@ -363,33 +528,65 @@ function makeHistory(random) {
       op.answer = answerOf(thrown);
       op.said = thrown.message;
     }
-    op.state = stateHash(world, jobIds);
+    op.state = stateHash(world, deals);
     ops.push(op);
   };
   for (const provider of PROVIDERS) {
     const run = () => model.setOperator(world, provider, OPERATOR);
-    push(() => ({ caller: provider, ...jobsCall('setOperator', [OPERATOR]), run }), START);
+    push(() => ({ caller: provider, ...jobsCall('setOperator', [OPERATOR]), run }), from);
   }
   for (const terms of all) {
     const run = () => model.post(world, terms.renter, terms, SPEC);
-    push(() => ({ caller: terms.renter, ...jobsCall('post', [terms, SPEC]), run }), START);
+    push(() => ({ caller: terms.renter, ...jobsCall('post', [terms, SPEC]), run }), from);
   }
-  for (let step = int(15, 60); step > 0; step -= 1) push(draft, nextTime());
+  // A jury that has been drawn sits: what its members say comes between everything else.
+  const sessions = [];
+  const convene = (jobId) => {
+    const { members } = juries.caseOf(world, jobId);
+    for (const seat of members.keys())
+      if (chance(0.95)) sessions.push({ step: () => vote(jobId, seat), soonest: () => 0 });
+    const soonest = () => {
+      const { committed, commitUntil } = juries.caseOf(world, jobId);
+      return committed < members.length && chance(0.95) ? commitUntil : 0;
+    };
+    for (const seat of members.keys()) if (chance(0.95)) sessions.push({ step: () => unveil(jobId, seat), soonest });
+  };
+  const exchangeRatings = (dealId) => {
+    const at = deals.findIndex(({ jobId, copyIds }) => jobId === dealId || copyIds.includes(dealId));
+    const copy = deals[at].copyIds.indexOf(dealId);
+    const offerId = copy < 0 ? model.jobOf(world, dealId).offerId : OFFER_IDS[copy];
+    for (const name of ['commitRating', 'revealRating']) {
+      for (const side of ['renter', 'provider']) {
+        if (chance(0.9)) sessions.push({ step: () => rate(name, all[at], offerId, side), soonest: () => 0 });
+      }
+    }
+  };
+  const convened = new Set();
+  for (let step = int(15, 60); step > 0; step -= 1) {
+    const inSession = sessions.length > 0 && chance(0.8);
+    const { step: next, soonest } = inSession ? sessions.shift() : { step: draft };
+    const time = soonest && chance(0.97) ? Math.max(world.stakes.market.now + pick(0, 1, 60), soonest()) : nextTime();
+    push(next, time);
+    if (inSession && chance(0.7)) step += 1;
+    for (const dealId of world.deals.keys()) {
+      if (convened.has(dealId)) continue;
+      convened.add(dealId);
+      exchangeRatings(dealId);
+    }
+    for (const jobId of world.cases.keys()) {
+      if (convened.has(jobId)) continue;
+      convened.add(jobId);
+      convene(jobId);
+    }
+  }
   return { jobIds, ops };
 }
-
-const SENT = 'tuple(uint40 time, address caller, address target, bytes call, bytes32 answer, bytes32 state)[]';
-const coder = AbiCoder.defaultAbiCoder();
 
 /** `count` histories, each in a world of its own, as JobsReplay.t.sol reads them. */
 export function makeFile(seed, count) {
   const random = mulberry(seed);
   const histories = Array.from({ length: count }, () => makeHistory(random));
-  const bytes = coder.encode(
-    ['bytes[]'],
-    [histories.map(({ jobIds, ops }) => coder.encode(['bytes32[3]', SENT], [jobIds, ops]))],
-  );
-  return { histories, bytes };
+  return { histories, bytes: encodeBytesArray(histories.map(({ jobIds, ops }) => encodeSent(ops, jobIds))) };
 }
 
 export const nameOf = ({ name }) => name;

@@ -2,7 +2,7 @@
  * Random histories of three stakers, both modules and a stranger, with the model's answer and state after every call. Times
  * fall on the edges of unbonding, amounts on the edges of what is free, engaged and held.
  */
-import { AbiCoder, Interface, getCreateAddress, keccak256, toBeHex, zeroPadValue } from 'ethers';
+import { Interface, getCreateAddress, keccak256, toBeHex, zeroPadValue } from 'ethers';
 import { PARAMETERS_ABI } from '../../src/chain/abi/Parameters.ts';
 import { STAKES_ABI } from '../../src/chain/abi/Stakes.ts';
 import { VAULT_ABI } from '../../src/chain/abi/Vault.ts';
@@ -10,7 +10,7 @@ import { ETH } from '../../src/shared/ids.ts';
 import * as model from '../../src/verify/stakes-model.ts';
 import * as vault from '../../src/verify/vault-model.ts';
 import { Revert } from '../../src/verify/world.ts';
-import { mulberry, packed } from './histories.mjs';
+import { encodeBytesArray, encodeSent, mulberry, packed } from './histories.mjs';
 
 const START = 1_800_000_000;
 const DAY = 86_400;
@@ -226,15 +226,11 @@ function makeHistory(random) {
   return { ops };
 }
 
-const SENT = 'tuple(uint40 time, address caller, address target, bytes call, bytes32 answer, bytes32 state)[]';
-const coder = AbiCoder.defaultAbiCoder();
-
 /** `count` histories, each in a world of its own, as StakesReplay.t.sol reads them. */
 export function makeFile(seed, count) {
   const random = mulberry(seed);
   const histories = Array.from({ length: count }, () => makeHistory(random));
-  const bytes = coder.encode(['bytes[]'], [histories.map(({ ops }) => coder.encode([SENT], [ops]))]);
-  return { histories, bytes };
+  return { histories, bytes: encodeBytesArray(histories.map(({ ops }) => encodeSent(ops))) };
 }
 
 export const nameOf = ({ name }) => name;

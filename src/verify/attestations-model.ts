@@ -2,7 +2,7 @@
  * Attestations.sol as values: who may sign, whom the seed seats, what becomes of an offer. A signature is the address it
  * recovers to; the zero address stands for nonsense. Of Stakes it knows only what every validator has bonded.
  */
-import { AbiCoder, keccak256 } from 'ethers';
+import { AbiCoder, ParamType, keccak256 } from 'ethers';
 import { ETH, type Address, type Bytes32 } from '../shared/ids.ts';
 import type { Finding } from '../shared/typed-data.ts';
 import { setSuspended } from './offers-model.ts';
@@ -61,18 +61,23 @@ export interface SeatSigned {
 }
 
 const coder = AbiCoder.defaultAbiCoder();
-const hash = (types: readonly string[], values: readonly unknown[]): Bytes32 =>
-  keccak256(coder.encode([...types], [...values])) as Bytes32;
+const typed = (...types: readonly string[]) => types.map((type) => ParamType.from(type));
+const COMMITMENT = typed('uint32', 'address', 'bytes32');
+const LEAF = typed('bytes32', 'uint8');
+const SECRET = typed('address', 'bytes32');
+const DRAW = typed('bytes32', 'uint256');
+const hash = (types: readonly ParamType[], values: readonly unknown[]): Bytes32 =>
+  keccak256(coder.encode(types, values)) as Bytes32;
 
 const word = (value: bigint): Bytes32 => `0x${value.toString(16).padStart(64, '0')}`;
 
 /** What to commit to: bound to epoch and validator, so that copying it is of no use. */
 export const commitmentOf = (epoch: number, validator: Address, secret: Bytes32): Bytes32 =>
-  hash(['uint32', 'address', 'bytes32'], [epoch, validator, secret]);
+  hash(COMMITMENT, [epoch, validator, secret]);
 
 /** A leaf of an epoch's tree of verdicts. */
 export const leafOf = (offerId: Bytes32, verdict: StandingState): Bytes32 =>
-  keccak256(hash(['bytes32', 'uint8'], [offerId, verdict])) as Bytes32;
+  keccak256(hash(LEAF, [offerId, verdict])) as Bytes32;
 
 /** An inner node: the smaller child first. */
 export const nodeOf = (a: Bytes32, b: Bytes32): Bytes32 =>
@@ -81,7 +86,8 @@ export const nodeOf = (a: Bytes32, b: Bytes32): Bytes32 =>
 const NO_EPOCH: ModelEpoch = { candidates: [], commitments: new Map(), signers: new Map(), seed: ZERO, root: ZERO };
 const NO_STANDING: ModelStanding = { state: STANDING.CLEAR, epoch: 0, delistedEpoch: 0, delistings: 0 };
 
-export const epochIn = (world: AttestationsWorld, epoch: number): ModelEpoch => world.epochs.get(epoch) ?? NO_EPOCH;
+export const epochIn = (world: Pick<AttestationsWorld, 'epochs'>, epoch: number): ModelEpoch =>
+  world.epochs.get(epoch) ?? NO_EPOCH;
 
 export const standingOf = (world: AttestationsWorld, offerId: Bytes32): ModelStanding =>
   world.standings.get(offerId) ?? NO_STANDING;
@@ -143,18 +149,29 @@ export function reveal(
   if (signer.revealed) refuse('AlreadyRevealed', epoch, validator);
   return withEpoch(world, epoch, {
     signers: withEntry(signers, validator, { ...signer, revealed: true }),
-    seed: word(BigInt(seed) ^ BigInt(hash(['address', 'bytes32'], [validator, secret]))),
+    seed: word(BigInt(seed) ^ BigInt(hash(SECRET, [validator, secret]))),
   });
 }
 
+type Seated = { validator: Address; key: Address };
+
+/** An epoch's value is never changed, so what is drawn from it is not either; drawing is most of a history's work. */
+const drawn = new WeakMap<ModelEpoch, readonly Seated[]>();
+
 /** Seat by seat; the same for ever once the secrets are out. */
-export function committeeOf(world: AttestationsWorld, epoch: number): { validator: Address; key: Address }[] {
+export function committeeOf(world: AttestationsWorld, epoch: number): readonly Seated[] {
   if (epoch > sittingEpoch(world.market.now)) refuse('NotDrawn', epoch);
-  const { candidates, signers, seed } = epochIn(world, epoch);
+  const one = epochIn(world, epoch);
+  const known = drawn.get(one) ?? drawFrom(one);
+  drawn.set(one, known);
+  return known;
+}
+
+function drawFrom({ candidates, signers, seed }: ModelEpoch): readonly Seated[] {
   const total = candidates.at(-1)?.weightSum ?? 0n;
-  const seated: { validator: Address; key: Address }[] = [];
+  const seated: Seated[] = [];
   for (let draw = 0; draw < MAX_DRAWS && seated.length < SEATS && seed !== ZERO; draw += 1) {
-    const at = BigInt(hash(['bytes32', 'uint256'], [seed, draw])) % total;
+    const at = BigInt(hash(DRAW, [seed, draw])) % total;
     const validator = candidates.find(({ weightSum }) => weightSum > at)?.validator;
     const signer = validator && signers.get(validator);
     if (!validator || !signer?.revealed || seated.some((one) => one.validator === validator)) continue;

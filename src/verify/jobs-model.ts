@@ -1,11 +1,10 @@
-/**
- * Jobs.sol as values. A signature is the address it recovers to. Juries are not modelled: nobody sits in them,
- * so a challenge goes to the arbiter, or the provider is paid.
- */
+/** Jobs.sol as values. A signature is the address it recovers to. */
 import { id } from 'ethers';
 import { ETH, type Address, type Bytes32 } from '../shared/ids.ts';
 import type { JobTerms } from '../shared/job-terms.ts';
-import { copyIdOf, jobIdOf, resultCommitment } from '../shared/typed-data.ts';
+import { copyIdOf, jobIdOf as hashOfTerms, resultCommitment } from '../shared/typed-data.ts';
+import * as juries from './juries-model.ts';
+import { VERDICT, type JuriesWorld } from './juries-model.ts';
 import * as offers from './offers-model.ts';
 import * as record from './record-model.ts';
 import type { RecordWorld } from './record-model.ts';
@@ -50,9 +49,7 @@ export interface ModelJob {
   state: JobState;
 }
 
-export type Verdict = 'NONE' | 'VALID' | 'INVALID';
-
-export interface JobsWorld extends RecordWorld {
+export interface JobsWorld extends RecordWorld, JuriesWorld {
   /** Hundredths of a percent that a rejected result costs, for jobs posted now. */
   slashBps: number;
   operators: ReadonlyMap<Address, Address>;
@@ -62,8 +59,6 @@ export interface JobsWorld extends RecordWorld {
   results: ReadonlyMap<Bytes32, Bytes32>;
   /** By `jobId resultId`. */
   votes: ReadonlyMap<string, number>;
-  /** When a job was challenged, and what the jury came to. */
-  cases: ReadonlyMap<Bytes32, { endsAt: number; verdict: Verdict }>;
 }
 
 const NO_JOB: ModelJob = {
@@ -75,6 +70,14 @@ const NO_JOB: ModelJob = {
   agreeing: 0,
   state: JOB_STATE.NONE,
 };
+
+/** Terms are values, asked for their id at every step. */
+const ids = new WeakMap<JobTerms, Bytes32>();
+function jobIdOf(terms: JobTerms): Bytes32 {
+  const jobId = ids.get(terms) ?? hashOfTerms(terms);
+  ids.set(terms, jobId);
+  return jobId;
+}
 
 export const jobOf = (world: JobsWorld, jobId: Bytes32): ModelJob => world.jobs.get(jobId) ?? NO_JOB;
 
@@ -326,20 +329,22 @@ export function challenge(world: JobsWorld, caller: Address, terms: JobTerms, of
   const disputed: JobsWorld = {
     ...withJob(world, jobId, { ...job, state: JOB_STATE.DISPUTED }),
     challengers: withEntry(world.challengers, jobId, caller),
-    cases: withEntry(world.cases, jobId, { endsAt: nowOf(world), verdict: 'NONE' }),
   };
-  return onMarket(disputed, (market, self) => vault.lock(market, self, terms.token, caller, challengeBondOf(terms)));
+  const bonded = onMarket(disputed, (market, self) =>
+    vault.lock(market, self, terms.token, caller, challengeBondOf(terms)),
+  );
+  return juries.open(bonded, jobId, [terms.renter, offers.providerOf(offerId), caller]);
 }
 
-function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: Verdict): JobsWorld {
+function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: juries.Verdict): JobsWorld {
   const jobId = jobIdOf(terms);
   const challenger = world.challengers.get(jobId) ?? ETH;
   const provider = offers.providerOf(offerId);
   const { token } = terms;
   const amount = challengeBondOf(terms);
-  if (verdict !== 'INVALID') {
+  if (verdict !== VERDICT.INVALID) {
     const paid = payBounty(world, terms, offerId);
-    if (verdict === 'NONE') return unlock(paid, token, challenger, amount);
+    if (verdict === VERDICT.NONE) return unlock(paid, token, challenger, amount);
     return onMarket(paid, (market, self) =>
       vault.seize(market, self, { token, from: challenger, to: provider, amount }),
     );
@@ -351,16 +356,11 @@ function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: 
   return { ...next, stakes: slashed };
 }
 
-function caseOf(world: JobsWorld, jobId: Bytes32): { endsAt: number; verdict: Verdict; over: boolean } {
-  const { endsAt, verdict } = world.cases.get(jobId) ?? { endsAt: 0, verdict: 'NONE' as const };
-  return { endsAt, verdict, over: verdict !== 'NONE' || nowOf(world) >= endsAt };
-}
-
 export function resolve(world: JobsWorld, terms: JobTerms, offerId: Bytes32): JobsWorld {
   requireSingle(world, terms, offerId, JOB_STATE.DISPUTED);
   const jobId = jobIdOf(terms);
-  const { endsAt, verdict, over } = caseOf(world, jobId);
-  const arbiterSits = verdict === 'NONE' && terms.arbiter !== ETH && nowOf(world) < endsAt + ARBITER_SECONDS;
+  const { endsAt, verdict, over } = juries.verdictOf(world, jobId);
+  const arbiterSits = verdict === VERDICT.NONE && terms.arbiter !== ETH && nowOf(world) < endsAt + ARBITER_SECONDS;
   if (!over || arbiterSits) refuse('StillDisputed', jobId);
   return carryOut(world, terms, offerId, verdict);
 }
@@ -374,10 +374,10 @@ export function decide(
   if (caller !== terms.arbiter) refuse('NotArbiter', caller, terms.arbiter);
   requireSingle(world, terms, offerId, JOB_STATE.DISPUTED);
   const jobId = jobIdOf(terms);
-  const { endsAt, verdict, over } = caseOf(world, jobId);
-  if (!over || verdict !== 'NONE') refuse('StillDisputed', jobId);
+  const { endsAt, verdict, over } = juries.verdictOf(world, jobId);
+  if (!over || verdict !== VERDICT.NONE) refuse('StillDisputed', jobId);
   if (nowOf(world) >= endsAt + ARBITER_SECONDS) refuse('WindowOver', jobId, endsAt + ARBITER_SECONDS);
-  return carryOut(world, terms, offerId, valid ? 'VALID' : 'INVALID');
+  return carryOut(world, terms, offerId, valid ? VERDICT.VALID : VERDICT.INVALID);
 }
 
 function requireCopies(world: JobsWorld, terms: JobTerms): ModelJob {
@@ -448,11 +448,16 @@ export function paidFor(world: JobsWorld, terms: JobTerms, offerId: Bytes32): bi
   return terms.copies === 1 ? terms.bounty : terms.bounty / BigInt(jobOf(world, jobIdOf(terms)).agreeing);
 }
 
+/** Who speaks for whom if the deal is recorded now. */
+export const partiesOf = (world: JobsWorld, terms: JobTerms, offerId: Bytes32): record.ModelParties => {
+  const provider = offers.providerOf(offerId);
+  return { renter: terms.renter, provider, renterKey: ETH, providerKey: world.operators.get(provider) ?? ETH };
+};
+
 /** `Record.recordJob`. */
 export const recordJob = (world: JobsWorld, terms: JobTerms, offerId: Bytes32): JobsWorld =>
   record.recordDeal(world, {
     dealId: dealIdOf(terms, offerId),
-    renter: terms.renter,
-    provider: offers.providerOf(offerId),
+    parties: partiesOf(world, terms, offerId),
     paid: paidFor(world, terms, offerId),
   });

@@ -14,6 +14,7 @@ export class Revert extends Error {
     | 'Rentals'
     | 'Stakes'
     | 'Attestations'
+    | 'Juries'
     | 'Jobs'
     | 'Record'
     | 'Panic';
