@@ -55,9 +55,8 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
-/** Bounds of `window`, in seconds. */
+/** Shortest `window`, in seconds. */
 export const MIN_WINDOW_SECONDS = 1800;
-export const MAX_WINDOW_SECONDS = 14 * 86_400;
 /** Farthest deadline, in seconds from the posting. */
 export const MAX_DEADLINE_SECONDS = 90 * 86_400;
 
