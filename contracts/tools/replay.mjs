@@ -2,10 +2,12 @@
  * Replays random histories on the contracts and on the TypeScript model: after every call the answer (the very revert data)
  * and the whole state must be equal.
  *
- *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1] [--suite deals | stakes | attestations | jobs]
+ *   node contracts/tools/replay.mjs [--histories 10000] [--seed 1] [--suite deals | stakes | attestations | jobs] [--keep]
+ *
+ * `--keep` writes how many were equal, and when, to snapshots/replays.json.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
@@ -19,10 +21,11 @@ import * as stakesHistories from './stakes-histories.mjs';
 const SUITES = {
   deals: { ...dealHistories, test: 'ReplayTest', perFile: 250 },
   stakes: { ...stakesHistories, test: 'StakesReplayTest', perFile: 100 },
-  jobs: { ...jobsHistories, test: 'JobsReplayTest', perFile: 50 },
-  attestations: { ...attestationHistories, test: 'AttestationsReplayTest', perFile: 10 },
+  jobs: { ...jobsHistories, test: 'JobsReplayTest', perFile: 100 },
+  attestations: { ...attestationHistories, test: 'AttestationsReplayTest', perFile: 50 },
 };
 const FILES_PER_RUN = 8;
+const KEPT = path.join(CONTRACTS, 'snapshots/replays.json');
 const forge = path.join(ROOT, 'node_modules/@foundry-rs/forge-linux-amd64/bin/forge');
 
 const { values } = parseArgs({
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     histories: { type: 'string', default: '10000' },
     seed: { type: 'string' },
     suite: { type: 'string', default: 'deals' },
+    keep: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 0xffff_ffff));
@@ -104,13 +108,15 @@ if (wrong !== null) {
   console.error(`Replay with --seed ${seed} failed: ${wrong}`);
   process.exit(1);
 }
-console.log(
-  JSON.stringify({
-    histories: files * perFile,
-    calls: Object.values(calls).reduce((sum, n) => sum + n, 0),
-    seed,
-    seconds: Number(((performance.now() - started) / 1000).toFixed(1)),
-    byCall: calls,
-    refused,
-  }),
-);
+const result = {
+  histories: files * perFile,
+  calls: Object.values(calls).reduce((sum, n) => sum + n, 0),
+  seed,
+  seconds: Number(((performance.now() - started) / 1000).toFixed(1)),
+};
+if (values.keep) {
+  const kept = existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {};
+  kept[values.suite] = { date: new Date().toISOString().slice(0, 10), ...result };
+  writeFileSync(KEPT, `${JSON.stringify(kept, null, 2)}\n`);
+}
+console.log(JSON.stringify({ ...result, byCall: calls, refused }));
