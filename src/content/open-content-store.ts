@@ -371,7 +371,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
       const file = path.join(at('partial'), name);
       return {
         file,
-        grow: holdings.reserve,
+        grow: (bytes) => holdings.reserve(bytes),
         async discard() {
           const { size } = await stat(file).catch(() => ({ size: 0 }));
           await rm(file, { force: true });

@@ -127,23 +127,38 @@ async function* tarEntries(
   }
 
   const unpack = extract();
+  let failure: Error | null = null;
+  const fail = (error: Error) => {
+    failure ??= error;
+    unpack.destroy(error);
+  };
+  /** What the archive's reader says of its own destruction matters less than why it was destroyed. */
+  const reasonOf = (thrown: unknown): unknown => {
+    const reason = failure ?? thrown;
+    if (reason instanceof AppError || (reason instanceof Error && reason.name === 'AbortError')) return reason;
+    return new AppError('bad-input', 'The outputs could not be read: the archive is broken.', { cause: reason });
+  };
   let raw = 0;
   tar.on('data', (bytes: Buffer) => {
     raw += bytes.byteLength;
-    onBytesGuarded(bytes.byteLength);
-    if (raw > most) unpack.destroy(overCap('the archive is longer than what it holds', 'outputs'));
+    try {
+      onBytes(bytes.byteLength);
+    } catch (thrown) {
+      fail(thrown as Error);
+    }
+    if (raw > most) fail(overCap('the archive is longer than what it holds', 'outputs'));
   });
-  tar.once('error', (error) => unpack.destroy(error));
+  tar.once('error', fail);
   tar.once('close', () => {
-    if (!tar.readableEnded) unpack.destroy(new Error('the archive broke off'));
+    if (!tar.readableEnded) fail(new Error('the archive broke off'));
   });
   tar.pipe(unpack as unknown as Writable);
 
-  function onBytesGuarded(count: number): void {
+  async function* bytesOf(entry: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
     try {
-      onBytes(count);
+      yield* entry;
     } catch (thrown) {
-      unpack.destroy(thrown as Error);
+      throw reasonOf(thrown);
     }
   }
 
@@ -160,14 +175,13 @@ async function* tarEntries(
       }
       meter.bytes(header.size, names.join('/'));
       note(names, 'file');
-      yield { path: names.join('/'), content: entry as AsyncIterable<Uint8Array> };
+      yield { path: names.join('/'), content: bytesOf(entry as AsyncIterable<Uint8Array>) };
     }
   } catch (thrown) {
-    if (thrown instanceof AppError) throw thrown;
-    if (thrown instanceof Error && thrown.name === 'AbortError') throw thrown;
-    throw new AppError('bad-input', 'The outputs could not be read: the archive is broken.', { cause: thrown });
+    throw reasonOf(thrown);
   } finally {
     unpack.destroy();
   }
+  if (failure !== null) throw reasonOf(failure);
   for (const { path, kind, empty } of kinds.values()) if (kind === 'folder' && empty) yield { path };
 }
