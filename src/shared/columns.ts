@@ -10,6 +10,9 @@ export function columnMeans({ rows, columns, data }: Matrix): Float64Array {
   return new Float64Array(columns).map((_, j) => totalOf(sums, j) / rows);
 }
 
+/** Below this the squares that a length is made of lose their digits. */
+const SHORTEST = 1e-140;
+
 /** Euclidean length of each column after `means` are taken off; exactly 0 for a column that is constant up to rounding. */
 export function columnSpreads({ rows, columns, data }: Matrix, means: Float64Array): Float64Array {
   const squares = new Float64Array(columns);
@@ -24,7 +27,7 @@ export function columnSpreads({ rows, columns, data }: Matrix, means: Float64Arr
   }
   return squares.map((square, j) => {
     const spread = Math.sqrt(square);
-    return spread <= 8 * Number.EPSILON * largest[j]! * Math.sqrt(rows) ? 0 : spread;
+    return spread < SHORTEST || spread <= 8 * Number.EPSILON * largest[j]! * Math.sqrt(rows) ? 0 : spread;
   });
 }
 

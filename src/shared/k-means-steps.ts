@@ -59,7 +59,7 @@ export function seedCenters(x: Matrix, k: number, random: () => number): Float64
       total += squared[i]!;
     }
     if (total === 0) {
-      throw new AppError('bad-input', `${k} clusters need at least ${k} different rows; the table has ${c + 1}.`, {
+      throw new AppError('bad-input', `${k} clusters need at least ${k} different rows; double precision tells ${c + 1} apart in this table.`, {
         field: 'params.k',
         next: `Ask for at most ${c + 1} clusters.`,
       });

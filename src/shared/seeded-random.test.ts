@@ -15,7 +15,8 @@ test('the keystream is that of RFC 8439, section 2.3.2', () => {
 });
 
 test('draws are the same everywhere, differ by stream and seed, and lie in [0, 1)', () => {
-  const draws = (seed: number, stream: number, count: number) => Array.from({ length: count }, seededRandom(seed, stream));
+  const draws = (seed: number, stream: number, count: number) =>
+    Array.from({ length: count }, seededRandom(seed, stream));
   expect(draws(1, 0, 3)).toEqual(draws(1, 0, 300).slice(0, 3));
   expect(draws(1, 0, 3)).not.toEqual(draws(1, 1, 3));
   expect(draws(1, 0, 3)).not.toEqual(draws(2, 0, 3));

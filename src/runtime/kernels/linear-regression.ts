@@ -14,6 +14,8 @@ import { rankTolerance } from '../../shared/rank.ts';
 import { factored, times, transposedTimes, type Factored } from './factored.ts';
 
 const MAX_REFINEMENTS = 12;
+/** Up to this ratio of the longest to the shortest column the projection loses less than a refinement step gains. */
+const PROJECTED_RATIO = 1e8;
 
 /** The problem and its factors: X = (scaled · diag(spreads)) + 1 · meansᵀ, ridge rows below. */
 interface Prepared {
@@ -27,8 +29,10 @@ interface Prepared {
   spreads: Float64Array;
   factors: Factored;
   rank: number;
-  /** Orthonormal columns that span the row space in the units of the coefficients; undefined at full rank. */
-  rowSpace: Dense | undefined;
+  /** The part of a coefficient vector inside the row space; undefined at full rank. */
+  rowSpace: ((b: Float64Array) => Float64Array) | undefined;
+  /** Whether the columns are near enough in length. */
+  even: boolean;
 }
 
 interface Solution {
@@ -43,8 +47,13 @@ export function linearRegression(input: RegressionInput): RegressionResult {
   const problem = prepare(input);
   const { rows } = problem.x;
   const solution = solve(problem);
+  // The residuals of the coefficients as they are written down, rounded: what anybody finds who looks.
+  const { f } = misfit(problem, solution);
   const squares = compensatedSums(1);
-  for (let i = 0; i < rows; i += 1) addProduct(squares, 0, solution.r[i]!, solution.r[i]!);
+  for (let i = 0; i < rows; i += 1) {
+    const residual = solution.r[i]! + f[i]!;
+    addProduct(squares, 0, residual, residual);
+  }
   return {
     model: 'linear_regression',
     coefficients: Array.from(solution.b),
@@ -71,6 +80,7 @@ function prepare({ x, y, params }: RegressionInput): Prepared {
   const factors = factored(scaled);
   const least = rankTolerance(rows, columns) * factors.values[0]!;
   const rank = factors.values.filter((value) => value > least).length;
+  const lengths = spreads.filter((spread) => spread > 0).toSorted();
   return {
     x,
     y,
@@ -80,16 +90,33 @@ function prepare({ x, y, params }: RegressionInput): Prepared {
     spreads,
     factors,
     rank,
-    rowSpace: rank > 0 && rank < columns ? rowSpaceOf(factors.right, spreads, rank) : undefined,
+    rowSpace: rank > 0 && rank < columns ? ontoRowSpace(factors.right, spreads, rank) : undefined,
+    even: lengths.length === 0 || lengths.at(-1)! <= PROJECTED_RATIO * lengths[0]!,
   };
 }
 
-function rowSpaceOf(right: Dense, spreads: Float64Array, rank: number): Dense {
-  const rows = Dense.zeros(right.rows, rank);
-  for (let i = 0; i < right.rows; i += 1) {
-    for (let j = 0; j < rank; j += 1) rows.set(i, j, right.get(i, j) * spreads[i]!);
+/** Householder QR stays accurate for rows of very different size where the large ones come first (Cox and Higham 1998). */
+function ontoRowSpace(right: Dense, spreads: Float64Array, rank: number): (b: Float64Array) => Float64Array {
+  const order = Array.from(spreads.keys())
+    .filter((j) => spreads[j]! > 0)
+    .toSorted((one, other) => spreads[other]! - spreads[one]!);
+  const rows = Dense.zeros(order.length, rank);
+  for (const [i, j] of order.entries()) {
+    for (let c = 0; c < rank; c += 1) rows.set(i, c, right.get(j, c) * spreads[j]!);
   }
-  return new QrDecomposition(rows).orthogonalMatrix;
+  const basis = new QrDecomposition(rows).orthogonalMatrix;
+  return (b) => {
+    const inside = times(
+      basis,
+      transposedTimes(
+        basis,
+        Float64Array.from(order, (j) => b[j]!),
+      ),
+    );
+    const out = new Float64Array(b.length);
+    for (const [i, j] of order.entries()) out[j] = inside[i]!;
+    return out;
+  };
 }
 
 function solve(problem: Prepared): Solution {
@@ -98,12 +125,19 @@ function solve(problem: Prepared): Solution {
   const solution: Solution = { b: new Float64Array(x.columns), b0: 0, r: new Float64Array(length) };
   const first = new Float64Array(length);
   first.set(y);
-  let before = correct(problem, solution, first, new Float64Array(x.columns), 0);
-  for (let round = 0; round < MAX_REFINEMENTS && before > 0; round += 1) {
-    const { f, g, g0 } = misfit(problem, solution);
-    const step = correct(problem, solution, f, g, g0);
-    if (step > before / 4) break;
-    before = step;
+  correct(problem, solution, { f: first, g: new Float64Array(x.columns), g0: 0 }, problem.rowSpace);
+  // Where residuals are large and the table nearly collinear, the first solution is mostly rounding and the next step as
+  // long as it: only from then on must steps shrink.
+  let before = Infinity;
+  for (let round = 0; round < MAX_REFINEMENTS; round += 1) {
+    const { moved, size } = correct(
+      problem,
+      solution,
+      misfit(problem, solution),
+      problem.even ? problem.rowSpace : undefined,
+    );
+    if (moved <= Number.EPSILON * size || moved > before / 2) break;
+    before = moved;
   }
   return solution;
 }
@@ -149,11 +183,16 @@ function misfit(
 }
 
 /**
- * Moves `solution` by the solution of the augmented system [I A; Aᵀ 0] [dr; db] = [f; g].
- * @returns the length of the move over that of the coefficients, both in scaled units.
+ * Moves `solution` by the solution of the augmented system [I A; Aᵀ 0] [dr; db] = [f; g]; `rowSpace` makes it the shortest.
+ * @returns the lengths of the move and of the coefficients, both in scaled units.
  */
-function correct(problem: Prepared, solution: Solution, f: Float64Array, g: Float64Array, g0: number): number {
-  const { x, intercept, means, spreads, factors, rank, rowSpace } = problem;
+function correct(
+  problem: Prepared,
+  solution: Solution,
+  { f, g, g0 }: { f: Float64Array; g: Float64Array; g0: number },
+  rowSpace?: Prepared['rowSpace'],
+): { moved: number; size: number } {
+  const { x, intercept, means, spreads, factors, rank } = problem;
   const { rows } = x;
   const right = factors.right;
   const scaledGradient = g.map((value, j) => (spreads[j]! > 0 ? value / spreads[j]! : 0));
@@ -166,7 +205,7 @@ function correct(problem: Prepared, solution: Solution, f: Float64Array, g: Floa
   );
   let move: Float64Array = scaledMove.map((value, j) => (spreads[j]! > 0 ? value / spreads[j]! : 0));
   if (rank === 0) move = move.fill(0);
-  if (rowSpace) move = times(rowSpace, transposedTimes(rowSpace, move));
+  if (rowSpace) move = rowSpace(move);
 
   const residualMove = factors.expand(gap);
   let level = 0;
@@ -190,5 +229,5 @@ function correct(problem: Prepared, solution: Solution, f: Float64Array, g: Floa
     size += (solution.b[j]! * spreads[j]!) ** 2;
   }
   if (intercept) solution.b0 = totalOf(lift, 0);
-  return size > 0 ? Math.sqrt(moved / size) : 0;
+  return { moved: Math.sqrt(moved), size: Math.sqrt(size) };
 }

@@ -117,7 +117,8 @@ test('the largest sums stay exact: 32768 terms against whole numbers without lim
   const leaf = new Uint8Array(row.buffer);
   const opening = bytes({ rows: [{ index: 0, values: Buffer.from(leaf).toString('base64'), path: [] }] });
   const { root } = merkleTree([leaf]);
-  for (const seed of [1, 2, 3]) expect(verifyMatmul(wide, root, opening, { open: [0], seed })).toMatchObject({ valid: true });
+  for (const seed of [1, 2, 3])
+    expect(verifyMatmul(wide, root, opening, { open: [0], seed })).toMatchObject({ valid: true });
 });
 
 test('rows to open are drawn anew for each seed, never twice the same', () => {
@@ -128,5 +129,7 @@ test('rows to open are drawn anew for each seed, never twice the same', () => {
 });
 
 test('challenges too large to check exactly are not judged', () => {
-  expect(() => verifyMatmul({ ...challenge, inner: 32_769 }, new Uint8Array(32), bytes({}), secret)).toThrow(RangeError);
+  expect(() => verifyMatmul({ ...challenge, inner: 32_769 }, new Uint8Array(32), bytes({}), secret)).toThrow(
+    RangeError,
+  );
 });

@@ -17,6 +17,13 @@ const GRADIENT_TOLERANCE = 1e-13;
 const MEAN_TOLERANCE = 1e-12;
 const ERROR_TOLERANCE = 1e-9;
 const OUTSIDE_TOLERANCE = 1e-8;
+/** By how much that grows with the ratio of the longest to the shortest column: which solution is shortest gets blurred. */
+const OUTSIDE_BLUR = 1e-12;
+/**
+ * What rounding in y may come to, before it is divided by the smallest singular value. Generous: a longer solution that fits
+ * equally well does no harm.
+ */
+const OUTSIDE_NOISE = 2 ** -38;
 
 export function checkRegression(input: RegressionInput, result: RegressionResult, seed: number): Verdict {
   const { x, y, params } = input;
@@ -44,22 +51,23 @@ export function checkRegression(input: RegressionInput, result: RegressionResult
   const fitted = spreads.reduce((sum, spread, j) => sum + Math.abs(b[j]!) * spread, 0);
   const size = columnSpreads(targets, params.intercept ? columnMeans(targets) : new Float64Array(1))[0]! + fitted;
   const scaled = gradient.map((value, j) => (spreads[j] === 0 ? 0 : value / spreads[j]!));
-  const slack = size === 0 ? 0 : space.residualLength(scaled, rank) / size;
-  checks.push(atMost('residuals that a better fit would remove, relative', slack, GRADIENT_TOLERANCE));
-  if (rank < columns) {
-    const outside = space.outside(b, rank);
-    checks.push(atMost('part of the coefficients outside the row space, relative', outside, OUTSIDE_TOLERANCE));
-  }
-
   const height =
     columnSpreads(targets, new Float64Array(1))[0]! +
     Math.abs(b0) * Math.sqrt(rows) +
     columnSpreads(x, new Float64Array(columns)).reduce((sum, length, j) => sum + Math.abs(b[j]!) * length, 0);
+  // Residuals of the size of y's own rounding are nobody's fault.
+  const rounded = size + (Number.EPSILON / GRADIENT_TOLERANCE) * height;
+  const slack = rounded === 0 ? 0 : space.residualLength(scaled, rank) / rounded;
+  checks.push(atMost('residuals that a better fit would remove, relative', slack, GRADIENT_TOLERANCE));
+  if (rank < columns) {
+    const limit = outsideLimit(b, spreads, (OUTSIDE_NOISE * (size + height)) / space.smallest(rank));
+    checks.push(atMost('part of the coefficients outside the row space', space.outside(b, rank), limit));
+  }
   if (params.intercept && height > 0) {
     checks.push(atMost('mean of the residuals, relative', (Math.abs(mean) * Math.sqrt(rows)) / height, MEAN_TOLERANCE));
   }
   const own = squares / rows;
-  const rounding = (Number.EPSILON * 64 * height) ** 2 / rows;
+  const rounding = (Number.EPSILON ** 2 * rows * height) ** 2;
   checks.push(atMost('error of mse', Math.abs(mse - own), own * ERROR_TOLERANCE + rounding));
   return verdictOf(
     checks,
@@ -67,6 +75,16 @@ export function checkRegression(input: RegressionInput, result: RegressionResult
       ? `The least squared error there is; ${rank} of ${columns} columns are independent, and of the many solutions this is the shortest.`
       : 'The least squared error there is: the gradient vanishes.',
   );
+}
+
+/** @param noise what rounding may leave in the coefficients, in units of columns of unit length. */
+function outsideLimit(b: readonly number[], spreads: Float64Array, noise: number): number {
+  const lengths = spreads.filter((spread) => spread > 0);
+  if (lengths.length === 0) return 0;
+  const shortest = lengths.reduce((least, length) => Math.min(least, length), Infinity);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const share = Math.max(OUTSIDE_TOLERANCE, (OUTSIDE_BLUR * longest) / shortest);
+  return share * Math.hypot(...b) + noise / shortest;
 }
 
 /** The residuals' mean, squares and products with the centred columns less `ridge · b`, in twice the precision. */

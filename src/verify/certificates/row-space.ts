@@ -10,8 +10,11 @@ import { rankTolerance } from '../../shared/rank.ts';
 import { seededRandom } from '../../shared/seeded-random.ts';
 
 const ENTRIES_PER_ROW = 4;
-/** A singular value this many times above or below the tolerance counts as either: rounding or the sketch may tip it. */
-const GREY = 1e3;
+/**
+ * A singular value this many times above or below the tolerance counts as either: rounding or the sketch may tip it. In such
+ * directions the table is as good as constant, and nothing but the gradient itself is asked for.
+ */
+const GREY = 1e2;
 
 export interface ScaledTable {
   x: Matrix;
@@ -26,8 +29,10 @@ export interface RowSpace {
   ranks: { least: number; most: number };
   /** About the length of the residuals' part inside the column space, from the gradient in scaled units. */
   residualLength(gradient: Float64Array, rank: number): number;
-  /** The part of a coefficient vector outside the row space, as a share of its length. */
+  /** Length of the part of a coefficient vector outside the row space. */
   outside(b: readonly number[], rank: number): number;
+  /** The smallest singular value that counts, of columns of unit length; 0 at rank 0. */
+  smallest(rank: number): number;
 }
 
 export function sketchedRowSpace(table: ScaledTable, seed: number): RowSpace {
@@ -48,21 +53,23 @@ export function sketchedRowSpace(table: ScaledTable, seed: number): RowSpace {
       for (let c = 0; c < right.columns; c += 1) {
         let along = 0;
         for (let j = 0; j < x.columns; j += 1) along += right.get(j, c) * gradient[j]!;
-        squares += c < rank ? (along / values[c]!) ** 2 : along * along;
+        squares += c < rank && values[c]! > tolerance * GREY ? (along / values[c]!) ** 2 : along * along;
       }
       return Math.sqrt(squares);
     },
     outside(b, rank) {
-      const vector = Dense.columnVector([...b]);
-      const length = vector.norm();
-      if (length === 0 || rank === 0) return length === 0 ? 0 : 1;
+      if (rank === 0) return Dense.columnVector([...b]).norm();
+      // Large rows first: see the kernel's own projection.
+      const order = Array.from(spreads.keys()).toSorted((one, other) => spreads[other]! - spreads[one]!);
       const space = Dense.zeros(x.columns, rank);
-      for (let j = 0; j < x.columns; j += 1) {
-        for (let c = 0; c < rank; c += 1) space.set(j, c, right.get(j, c) * spreads[j]!);
+      for (const [i, j] of order.entries()) {
+        for (let c = 0; c < rank; c += 1) space.set(i, c, right.get(j, c) * spreads[j]!);
       }
       const basis = new QrDecomposition(space).orthogonalMatrix;
-      return Dense.sub(vector, basis.mmul(basis.transpose().mmul(vector))).norm() / length;
+      const sorted = Dense.columnVector(order.map((j) => b[j]!));
+      return Dense.sub(sorted, basis.mmul(basis.transpose().mmul(sorted))).norm();
     },
+    smallest: (rank) => values[rank - 1] ?? 0,
   };
 }
 
