@@ -2,9 +2,10 @@
  * Mutation testing: changes one thing in a contract, in a copy of this folder, and sees whether some test fails. What
  * survives is a line that no test holds to its meaning. The mutants are drawn from the compiler's own syntax tree.
  *
- *   node contracts/tools/mutate.mjs [--sample 60] [--seed 1] [--contracts Vault,Offers,Rentals] [--invariants] [--keep-score]
+ *   node contracts/tools/mutate.mjs [--each 8] [--seed 1] [--contracts Vault,Offers,Rentals] [--invariants] [--keep-score]
  *
- * Writes score and date to snapshots/mutation.json, unless `--keep-score` is given.
+ * Draws so many mutants of each contract, and writes score and date to snapshots/mutation.json unless `--keep-score` is
+ * given. What stands there of other contracts stays.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,15 +16,17 @@ import { parseArgs } from 'node:util';
 import { CONTRACTS, ROOT, compile } from './compiler.mjs';
 
 const FILE = path.join(CONTRACTS, 'snapshots/mutation.json');
-const ALL = 'Parameters,Vault,Offers,RentalMath,Rentals,Attestations';
+const ALL = 'Parameters,Vault,Offers,RentalMath,Rentals,Stakes,Attestations,Juries,Jobs,Record';
 /** What leases run through: held by the invariants and the replayed histories too. */
 const DEALS = ['Parameters', 'Vault', 'Offers', 'RentalMath', 'Rentals'];
+/** What jobs run through: the replayed histories of jobs hold them too. */
+const WORK = ['Jobs', 'Juries', 'Record'];
 /** A mutant that loops for ever is as dead as one that fails. */
 const LIMIT_MS = 300_000;
 
 const { values } = parseArgs({
   options: {
-    sample: { type: 'string', default: '60' },
+    each: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
     contracts: { type: 'string', default: ALL },
     'keep-score': { type: 'boolean', default: false },
@@ -167,9 +170,11 @@ function take(file) {
     take(path.join(path.dirname(file), other));
 }
 const deals = names.some((name) => DEALS.includes(name));
+const work = names.some((name) => WORK.includes(name));
 for (const file of readdirSync(path.join(CONTRACTS, 'test'))) {
   const about = names.some((name) => file.startsWith(name) && file.endsWith('.t.sol'));
-  if (about || (deals && /^(Invariants|Replay|Rentals)\.t\.sol$/.test(file))) take(`test/${file}`);
+  if (about || (work && file === 'JobsReplay.t.sol') || (deals && /^(Invariants|Replay|Rentals)\.t\.sol$/.test(file)))
+    take(`test/${file}`);
 }
 
 async function run(command, args) {
@@ -189,7 +194,9 @@ async function run(command, args) {
 const STAGES = [[forge, ['test', '--no-match-contract', 'Invariants|Replay', '--fuzz-runs', '64', '--fuzz-seed', '1']]];
 const replay = (...args) => [process.execPath, [path.join(copy, 'tools/replay.mjs'), '--seed', '1', ...args]];
 if (deals) STAGES.push(replay('--histories', '500'));
-if (names.includes('Attestations')) STAGES.push(replay('--suite', 'attestations', '--histories', '10'));
+if (names.includes('Attestations')) STAGES.push(replay('--suite', 'attestations', '--histories', '50'));
+if (names.includes('Stakes')) STAGES.push(replay('--suite', 'stakes', '--histories', '100'));
+if (work) STAGES.push(replay('--suite', 'jobs', '--histories', '100'));
 if (values.invariants) STAGES.push([forge, ['test', '--match-contract', 'Invariants', '--fuzz-seed', '1']]);
 
 /** 'uncompilable', 'killed' or 'survived'. */
@@ -207,53 +214,65 @@ async function fate() {
 let lastOutput = '';
 
 const sources = new Map(names.map((name) => [name, readFileSync(path.join(copy, 'src', `${name}.sol`), 'utf8')]));
-const pool = names.flatMap((name) => mutantsOf(sources.get(name)).map((mutant) => ({ name, ...mutant })));
 const random = mulberry(Number(values.seed));
-for (let i = pool.length - 1; i > 0; i -= 1) {
-  const j = Math.floor(random() * (i + 1));
-  [pool[i], pool[j]] = [pool[j], pool[i]];
+function shuffled(pool) {
+  for (let i = pool.length - 1; i > 0; i -= 1) {
+    const j = Math.floor(random() * (i + 1));
+    [pool[i], pool[j]] = [pool[j], pool[i]];
+  }
+  return pool;
 }
 
 const lineOf = (source, at) => Buffer.from(source).subarray(0, at).toString('utf8').split('\n').length;
-const count = { killed: 0, survived: 0, uncompilable: 0 };
-const byContract = {};
-const survivors = [];
-const possible = pool.length;
 const untouched = await fate();
 if (untouched !== 'survived') {
   console.error(`The tests fail without any mutant: ${lastOutput.slice(-2000)}`);
   rmSync(home, { recursive: true, force: true });
   process.exit(1);
 }
-for (const { name, kind, start, end, instead } of pool) {
-  if (count.killed + count.survived >= Number(values.sample)) break;
+
+/** Changes one thing, sees what comes of it, and changes it back. */
+async function tryMutant(name, { kind, start, end, instead }) {
   const source = sources.get(name);
   const bytes = Buffer.from(source);
   const file = path.join(copy, 'src', `${name}.sol`);
   writeFileSync(file, Buffer.concat([bytes.subarray(0, start), Buffer.from(instead), bytes.subarray(end)]));
-  const end_ = await fate();
+  const outcome = await fate();
   writeFileSync(file, source);
-  count[end_] += 1;
   const was = bytes.subarray(start, end).toString('utf8').replaceAll(/\s+/g, ' ');
   const words = `${name}.sol:${lineOf(source, start)} ${kind}: ${was.slice(0, 80)} -> ${instead}`;
-  console.error(`${end_} ${words}`);
-  if (end_ === 'uncompilable') continue;
-  byContract[name] ??= { mutants: 0, killed: 0 };
-  byContract[name].mutants += 1;
-  if (end_ === 'killed') byContract[name].killed += 1;
-  else survivors.push(words);
+  console.error(`${outcome} ${words}`);
+  return { outcome, words };
+}
+
+const known = existsSync(FILE) ? JSON.parse(readFileSync(FILE, 'utf8')) : {};
+const byContract = { ...known.byContract };
+let survivors = known.survivors ?? [];
+const date = new Date().toISOString().slice(0, 10);
+
+function scoreOf() {
+  const all = Object.values(byContract);
+  const mutants = all.reduce((sum, one) => sum + one.mutants, 0);
+  const killed = all.reduce((sum, one) => sum + one.killed, 0);
+  return { date, seed: Number(values.seed), mutants, killed, score: Number((killed / mutants).toFixed(3)) };
+}
+
+for (const name of names) {
+  const pool = shuffled(mutantsOf(sources.get(name)));
+  const own = { date, possible: pool.length, mutants: 0, killed: 0 };
+  survivors = survivors.filter((words) => !words.startsWith(`${name}.sol:`));
+  for (const mutant of pool) {
+    if (own.mutants >= Number(values.each)) break;
+    const { outcome, words } = await tryMutant(name, mutant);
+    if (outcome === 'uncompilable') continue;
+    own.mutants += 1;
+    if (outcome === 'killed') own.killed += 1;
+    else survivors.push(words);
+  }
+  byContract[name] = own;
+  // After each contract, so that what was measured stays if the rest is cut off.
+  if (!values['keep-score'])
+    writeFileSync(FILE, `${JSON.stringify({ ...scoreOf(), byContract, survivors }, null, 2)}\n`);
 }
 rmSync(home, { recursive: true, force: true });
-const mutants = count.killed + count.survived;
-const result = {
-  date: new Date().toISOString().slice(0, 10),
-  seed: Number(values.seed),
-  possible,
-  mutants,
-  killed: count.killed,
-  score: Number((count.killed / mutants).toFixed(3)),
-  byContract,
-  survivors,
-};
-if (!values['keep-score']) writeFileSync(FILE, `${JSON.stringify(result, null, 2)}\n`);
-console.log(JSON.stringify(result, null, 2));
+console.log(JSON.stringify({ ...scoreOf(), byContract, survivors }, null, 2));
