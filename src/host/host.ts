@@ -22,15 +22,18 @@ import { openWallet, type Secrets, type Wallet } from '../wallet/wallet.ts';
 import { openLine, type Line } from './line.ts';
 import { meterRules } from './meter-rules.ts';
 import { openNetwork } from './network.ts';
+import { openJobRooms, type OpenJobRooms } from './open-job-rooms.ts';
 import { createNeighbour } from './neighbour.ts';
 import type { Rooms } from './rooms.ts';
 import { gpuServices } from './services/gpu.ts';
+import { jobsServices } from './services/jobs.ts';
 import { marketServices } from './services/market.ts';
 import { practiceServices } from './services/practice.ts';
 import { rentalsServices } from './services/rentals.ts';
 import { shareServices } from './services/share.ts';
 import { systemServices } from './services/system.ts';
 import { walletServices } from './services/wallet.ts';
+import { workServices } from './services/work.ts';
 import { VERSION } from './version.ts';
 
 /** What a door (command line, desktop shell, test) decides; everything else is found in the data directory. */
@@ -109,11 +112,18 @@ export async function createHost(options: HostOptions): Promise<Host> {
 
     const dealChanged = new Emitter<Deal>();
     const notified = new Emitter<Notification>();
-    const notify = (level: Notification['level'], title: string, body: string, leaseId: Bytes32 | null) => {
-      const notification = { id: crypto.randomUUID(), at: clock.now(), level, title, body, leaseId };
+    const notifyAbout = (
+      level: Notification['level'],
+      title: string,
+      body: string,
+      about: Partial<Pick<Notification, 'leaseId' | 'taskId' | 'dealId'>>,
+    ) => {
+      const notification = { id: crypto.randomUUID(), at: clock.now(), level, title, body, leaseId: null, ...about };
       ledger.notifications.add(notification);
       notified.emit(notification);
     };
+    const notify = (level: Notification['level'], title: string, body: string, leaseId: Bytes32 | null) =>
+      notifyAbout(level, title, body, { leaseId });
     const keys = dealKeys(wallet, { chainId: profile.chainId, rentals: profile.contracts.rentals });
     const shared = {
       chain,
@@ -134,8 +144,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
       clock,
       log,
       handler: {
-        onRequest: (connection, kind, body) => deals.onRequest(connection, kind, body),
-        onStream: (connection, stream) => deals.onStream(connection, stream),
+        onRequest: (connection, kind, body) =>
+          (isAboutJobs(kind) ? jobs.handler : deals).onRequest(connection, kind, body),
+        onStream: (connection, stream) =>
+          (isAboutJobs(stream.kind) ? jobs.handler : deals).onStream(connection, stream),
       },
     });
     stack.defer(() => line.close());
@@ -166,9 +178,26 @@ export async function createHost(options: HostOptions): Promise<Host> {
       tokenOf: (token) => profile.tokens.find((known) => known.address === token) ?? { symbol: token, decimals: 0 },
     });
     stack.defer(() => rentals.close());
+    const jobs: OpenJobRooms = await openJobRooms({
+      dataDir,
+      installId: installId(ledger),
+      chain,
+      ledger,
+      wallet,
+      engine,
+      line,
+      network,
+      sharing,
+      deals,
+      clock,
+      log,
+      notify: notifyAbout,
+    });
+    stack.defer(() => jobs.close());
     chain.onEvents((events) => {
       deals.onChain(events);
       rentals.onChain(events);
+      jobs.onChain(events);
     });
 
     const neighbour = createNeighbour({
@@ -194,6 +223,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       sharing,
       deals,
       rentals,
+      content: jobs.content,
+      jobs,
       practice: network.faucet && { faucet: network.faucet, joinUrl: network.joinUrl, neighbour },
       dealChanged,
       notified,
@@ -208,7 +239,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     engine.onChange(prepareImages);
     prepareImages();
-    void begin(rooms).catch((thrown: unknown) => {
+    void begin(rooms, jobs).catch((thrown: unknown) => {
       log.error(
         { error: toAppError(thrown).message, cause: toAppError(thrown).cause },
         'taking up where we left off failed',
@@ -228,17 +259,22 @@ const createServices = (rooms: Rooms): ApiServices => ({
   share: shareServices(rooms),
   market: marketServices(rooms),
   rentals: rentalsServices(rooms),
+  jobs: jobsServices(rooms),
+  work: workServices(rooms),
   practice: practiceServices(rooms),
 });
 
 /** Takes up what the last run left, in the order money needs: leases first, then their events, then the switch. */
-async function begin(rooms: Rooms): Promise<void> {
+async function begin(rooms: Rooms, jobs: OpenJobRooms): Promise<void> {
   const { chain, wallet, deals, rentals, sharing, engine, ledger, clock } = rooms;
-  let watched: Address | null = null;
+  let main: Address | null = null;
+  const watch = () => chain.watch([...(main ? [main] : []), ...jobs.otherAccounts]);
   const follow = async (address: Address | null) => {
-    if (!address || address === watched) return;
-    watched = address;
-    await chain.watch([address]);
+    if (!address || address === main) return;
+    main = address;
+    // Before its events come, so that they find the tasks and runs that they are about.
+    await jobs.recoverMain();
+    await watch();
   };
   if (rooms.practice && wallet.status.value.address && ledger.settings.get('practice.welcomed') === undefined) {
     await rooms.practice.faucet(wallet.status.value.address);
@@ -247,13 +283,17 @@ async function begin(rooms: Rooms): Promise<void> {
   if (!engine.info && ledger.deals.list({ role: 'provider', open: true }).length > 0) await engineUp(rooms);
   await deals.recover();
   await rentals.recover();
+  await jobs.recover();
   await follow(wallet.status.value.address);
   wallet.status.on((status) => void follow(status.address));
+  jobs.onAccounts.on(() => void watch());
   engine.onChange((info) => {
     if (info) void deals.sweep();
   });
   await sharing.recover();
 }
+
+const isAboutJobs = (kind: string): boolean => kind.startsWith('job.') || kind.startsWith('content.');
 
 /** Leases of ours may still run in an engine that starts slower than we do; give it a minute before judging them lost. */
 function engineUp({ engine }: Rooms): Promise<void> {

@@ -25,7 +25,10 @@ export interface Line {
   readonly state: Rooms['line'];
   /** Known before the line is up: it is part of an offer. */
   readonly peerKey: Promise<Bytes32>;
-  connect(to: PeerAddress, options: { signal: AbortSignal; expectWallet: Address }): Promise<PeerConnection>;
+  connect(
+    to: PeerAddress,
+    options: { signal: AbortSignal; expectWallet: Address; purpose?: PeerConnection['purpose'] },
+  ): Promise<PeerConnection>;
   close(): Promise<void>;
 }
 
@@ -91,7 +94,7 @@ export function openLine(options: {
   return {
     state,
     peerKey,
-    async connect(to, { signal, expectWallet }) {
+    async connect(to, { signal, ...who }) {
       const { link } = await state
         .until(({ link: opened }) => opened !== null, AbortSignal.any([signal, AbortSignal.timeout(20_000)]))
         .catch(() => {
@@ -99,7 +102,7 @@ export function openLine(options: {
             next: 'Look at the ready checks for what is missing.',
           });
         });
-      return (link as PeerLink).connect(to, { signal, expectWallet });
+      return (link as PeerLink).connect(to, { signal, ...who });
     },
     async close() {
       life.abort();

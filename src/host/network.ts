@@ -15,6 +15,8 @@ export interface Network {
   /** Gives practice money; null on real networks. */
   faucet: ((account: Address) => Promise<unknown>) | null;
   joinUrl: string | null;
+  /** Any amount of practice money; null unless this host itself runs the practice network. */
+  fund: ((to: Address, money: { token: Address; amount: bigint }) => Promise<unknown>) | null;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export async function openNetwork(options: {
     },
     faucet: null,
     joinUrl: null,
+    fund: null,
     close: async () => {},
   };
 }
@@ -67,6 +70,7 @@ async function embed(dataDir: string, log: Log): Promise<Network> {
       peers: { bootstrap: dht.bootstrap, relays: [], tcpHost: '127.0.0.1' },
       faucet: (account) => practice.faucet(account),
       joinUrl: practice.rpcUrl,
+      fund: (to, money) => practice.fund(to, money),
       close: async () => {
         await practice.close();
         await dht.close();
@@ -85,6 +89,7 @@ async function join(rpcUrl: string): Promise<Network> {
     peers: { bootstrap: profile.peers.bootstrap.map(hostAndPort), relays: [], tcpHost: '127.0.0.1' },
     faucet: (account) => askFaucet(profile, account),
     joinUrl: rpcUrl,
+    fund: null,
     close: async () => {},
   };
 }

@@ -86,12 +86,23 @@ export function againOrEnd(
   return { phase: 'failed', detail, refund, endedAt: at };
 }
 
+/** Words about a deal in the order in which the chain says them. */
+const ORDER = ['assigned', 'submitted', 'disputed', 'revealed', 'verified', 'refunded', 'rejected', 'outvoted'];
+
+/** Events come at least once: one about a deal that has gone on says nothing new. */
+function isHeard(event: JobEvent, { deals }: JobTask): boolean {
+  if (!('dealId' in event) || event.kind === 'JobAssigned') return false;
+  const says = { JobSubmitted: 1, JobChallenged: 2, JobJuryOpened: 2, JobJuryVoted: 2, JobRevealed: 3, JobSettled: 4 };
+  const known = deals.find(({ dealId }) => dealId === event.dealId);
+  return known === undefined || ORDER.indexOf(known.phase) >= says[event.kind];
+}
+
 /**
  * What an event of the chain says about a task, for the book. Written at once, in the transaction that also moves the
  * cursor of delivered events.
  */
 export function taskFactsOf(event: JobEvent, task: JobTask, retries: number): JobTaskChange {
-  if (isTaskOver(task)) return {};
+  if (isTaskOver(task) || isHeard(event, task)) return {};
   switch (event.kind) {
     case 'JobPosted':
       return task.phase === 'posting' ? { phase: 'open', detail: '' } : {};
@@ -128,6 +139,7 @@ export function taskFactsOf(event: JobEvent, task: JobTask, retries: number): Jo
     case 'JobJuryVoted':
       return {};
     case 'JobConcluded':
+      if (task.paid !== null) return {};
       if (event.agreeing === 0 || event.resultId === null) {
         const reason = 'Too few copies agreed.';
         return againOrEnd(task, retries, { reason, refund: event.refund, at: event.at });

@@ -1,0 +1,244 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ApiOutputs, Job } from '../../api/contract.ts';
+import type { ApiServices } from '../../api/services.ts';
+import { pushCarToKubo } from '../../content/car.ts';
+import { expandJob } from '../../renter/job-files/expand-job.ts';
+import { readJobFile } from '../../renter/job-files/read-job-file.ts';
+import { STRATEGY_NAMES } from '../../renter/jobs/plan-cycle.ts';
+import { readAll } from '../../renter/jobs/check-result.ts';
+import { withSampleParams } from '../../renter/jobs/resolve-inputs.ts';
+import { Emitter } from '../../shared/emitter.ts';
+import { AppError } from '../../shared/errors.ts';
+import type { Bytes32 } from '../../shared/ids.ts';
+import { JOB_STATUSES } from '../../shared/job-spec.ts';
+import type { JobTask, JobTaskPhase } from '../../store/ledger.ts';
+import type { Rooms } from '../rooms.ts';
+import { typeOfFile } from './file-types.ts';
+import { jobView, phasesOf, statusOfPhase } from './job-view.ts';
+import { newest } from './newest.ts';
+import { Sessions } from './sessions.ts';
+import { Uploads } from './uploads.ts';
+
+type OutputFrame = ApiOutputs['jobs']['logs'] extends AsyncIterable<infer Frame> ? Frame : never;
+
+const MOST_RESULT_FILES = 10_000;
+const LOG_CHUNK = 64 * 1024;
+
+export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
+  const { ledger, content, jobs, wallet } = rooms;
+  const sessions = new Sessions(() => crypto.randomUUID());
+  const uploads = new Uploads(path.join(rooms.dataDir, 'uploads'), content);
+
+  const find = (taskId: string): JobTask => {
+    const task = ledger.tasks.get(taskId);
+    if (task) return task;
+    throw new AppError('not-found', 'This host knows no such job.', {
+      field: 'taskId',
+      next: 'List your jobs and take the id from there.',
+    });
+  };
+  const view = (taskId: string): Job => jobView(find(taskId), rooms);
+  const deskOf = ({ account }: JobTask) => {
+    const desk = jobs.deskOf(account);
+    if (desk) return desk;
+    throw new AppError('conflict', 'This job belongs to a wallet that is not open here.', { field: 'taskId' });
+  };
+
+  const page = (filter: {
+    batchId?: string | undefined;
+    status?: Job['status'] | undefined;
+    open?: boolean | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): ApiOutputs['jobs']['list'] => {
+    const account = wallet.status.value.address;
+    const none = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<Job['status'], number>;
+    if (!account) return { jobs: [], counts: none, next: null };
+    const { rows, cursor } = ledger.tasks.list({
+      account,
+      limit: filter.limit,
+      ...(filter.batchId === undefined ? {} : { batchId: filter.batchId }),
+      ...(filter.open === undefined ? {} : { open: filter.open }),
+      ...(filter.status === undefined ? {} : { phases: phasesOf(filter.status) }),
+      ...(filter.after === undefined ? {} : { cursor: filter.after }),
+    });
+    const counts = { ...none };
+    const counted = ledger.tasks.count({
+      account,
+      ...(filter.batchId === undefined ? {} : { batchId: filter.batchId }),
+    });
+    for (const [phase, many] of Object.entries(counted)) counts[statusOfPhase(phase as JobTaskPhase)] += many;
+    return { jobs: rows.map(({ taskId }) => view(taskId)), counts, next: cursor };
+  };
+
+  const result = (taskId: string): { task: JobTask; cid: string } => {
+    const task = find(taskId);
+    if (task.resultCid !== null && content.has(task.resultCid)) return { task, cid: task.resultCid };
+    throw new AppError('not-found', 'The result of this job is not on this computer.', {
+      field: 'taskId',
+      next: task.endedAt === null ? 'Wait until the job has ended.' : 'Run the job again.',
+    });
+  };
+
+  /** Logs of a run that has ended, out of its result folder. */
+  async function* keptLogs(cid: string): AsyncGenerator<OutputFrame, void> {
+    yield { type: 'opened', sessionId: crypto.randomUUID() };
+    let seq = 0;
+    for (const [stream, file] of [
+      [1, 'logs/stdout'],
+      [2, 'logs/stderr'],
+    ] as const) {
+      const bytes = Buffer.from(await readAll(content.read(cid, file)));
+      for (let at = 0; at < bytes.length; at += LOG_CHUNK) {
+        seq += 1;
+        yield { type: 'data', seq, stream, base64: bytes.subarray(at, at + LOG_CHUNK).toString('base64') };
+      }
+    }
+    yield { type: 'exit', exitCode: null, reason: '' };
+  }
+
+  return {
+    read: async ({ text, format }) => {
+      const read = readJobFile(text, format === undefined ? {} : { format });
+      return { format: read.format, file: read.file, notices: read.notices };
+    },
+    estimate: async ({ file }) => {
+      const { tasks, token, escrow, available, missing, feeBps } = await jobs.desk.cost(file);
+      const [spec] = expandJob(withSampleParams(file), { inputs: [], image: 'any/image' });
+      if (!spec) throw new AppError('internal', 'The job stands for no task.');
+      const outlook = await jobs.scheduling.outlook({
+        taskId: 'estimate',
+        account: jobs.desk.address,
+        spec,
+        token: token.address,
+        bounty: escrow / BigInt(tasks),
+        priority: file.priority,
+        createdAt: rooms.clock.now(),
+        minStake: 0n,
+        excluded: [],
+      });
+      return {
+        tasks,
+        token,
+        escrow: `${escrow}`,
+        available: `${available}`,
+        missing: `${missing}`,
+        feeBps,
+        fittingOffers: outlook.fitting,
+        waiting: outlook.waiting.map(({ reason, offers }) => ({ reason, offers })),
+      };
+    },
+    submit: async ({ commandId, file }, { signal }) => ({
+      ...(await jobs.desk.submit(file, commandId, signal)),
+      status: 'Job submitted',
+    }),
+    upload: (piece) => uploads.take(piece),
+    list: async (filter) => page(filter),
+    get: async ({ taskId }) => view(taskId),
+    async *watch({ taskId }, { signal }) {
+      find(taskId);
+      const changed = new Emitter<void>();
+      const off = jobs.taskChanged.on((id) => {
+        if (id === taskId || id === '') changed.emit();
+      });
+      try {
+        for await (const _ of newest(changed, signal)) yield view(taskId);
+      } finally {
+        off();
+      }
+    },
+    async *watchList({ limit }, { signal }) {
+      const changed = new Emitter<void>();
+      const off = jobs.taskChanged.on(() => changed.emit());
+      try {
+        for await (const _ of newest(changed, signal, 250)) yield page({ limit });
+      } finally {
+        off();
+      }
+    },
+    cancel: async ({ taskId }) => {
+      await deskOf(find(taskId)).cancel(taskId);
+      return view(taskId);
+    },
+    rerun: async ({ taskId, commandId }) => {
+      const task = find(taskId);
+      return { ...(await deskOf(task).rerun(task, commandId)), status: 'Job submitted' };
+    },
+    async *logs({ taskId, follow, dealId }, { signal }) {
+      const task = find(taskId);
+      const kept =
+        dealId === undefined || task.deals.some((deal) => deal.dealId === dealId && deal.resultCid === task.resultCid);
+      if (kept && task.resultCid !== null && content.has(task.resultCid)) {
+        yield* keptLogs(task.resultCid);
+        return;
+      }
+      const options = { follow, fromByte: 0, ...(dealId === undefined ? {} : { dealId: dealId as Bytes32 }) };
+      yield* sessions.frames(await deskOf(task).logs(taskId, options, signal), true, signal);
+    },
+    checkpoint: async ({ taskId }, { signal }) => {
+      await deskOf(find(taskId)).checkpoint(taskId, signal);
+      return { ok: true };
+    },
+    results: async ({ taskId }, { signal }) => {
+      const { cid } = result(taskId);
+      const files: ApiOutputs['jobs']['results']['files'] = [];
+      for await (const entry of content.entries(cid, { signal })) {
+        if (entry.kind === 'file') files.push({ path: entry.path, bytes: entry.size, type: typeOfFile(entry.path) });
+        if (files.length >= MOST_RESULT_FILES) break;
+      }
+      return { cid, files };
+    },
+    resultFile: async ({ taskId, path: file, offset, length }, { signal }) => {
+      const { cid } = result(taskId);
+      let size: number | null = null;
+      for await (const entry of content.entries(cid, { signal })) {
+        if (entry.kind === 'file' && entry.path === file) size = entry.size;
+        if (size !== null) break;
+      }
+      if (size === null) throw new AppError('not-found', 'The result has no such file.', { field: 'path' });
+      const bytes =
+        offset >= size ? Buffer.alloc(0) : await readAll(content.read(cid, file, { offset, length, signal }));
+      return { base64: Buffer.from(bytes).toString('base64'), offset, bytes: size, type: typeOfFile(file) };
+    },
+    saveResults: async ({ taskId, folder }, { signal }) => {
+      const { cid } = result(taskId);
+      const target = path.resolve(folder);
+      if ((await stat(target).catch(() => null))?.isFile()) {
+        throw new AppError('conflict', `${target} is a file.`, { field: 'folder', next: 'Name a folder.' });
+      }
+      const { entries, bytes } = await content.materialize(cid, target, { signal });
+      return { folder: target, files: entries, bytes };
+    },
+    pushResults: async ({ taskId, url }, { signal }) => {
+      const { cid } = result(taskId);
+      await pushCarToKubo(content, url, cid, { signal });
+      return { cid };
+    },
+    scheduling: async () => schedulingView(rooms),
+    setScheduling: async ({ automatic, strategy }) => {
+      const name = STRATEGY_NAMES.find((known) => known === strategy);
+      if (strategy !== undefined && name === undefined) {
+        throw new AppError('bad-input', `There is no strategy ${strategy}.`, {
+          field: 'strategy',
+          next: `Use one of: ${STRATEGY_NAMES.join(', ')}.`,
+        });
+      }
+      jobs.scheduling.set({
+        ...(automatic === undefined ? {} : { automatic }),
+        ...(name === undefined ? {} : { strategy: name }),
+      });
+      return schedulingView(rooms);
+    },
+    schedule: async () => {
+      const { assigned, waiting } = await jobs.scheduling.trigger();
+      return { assigned, waiting };
+    },
+  };
+}
+
+function schedulingView({ jobs }: Rooms): ApiOutputs['jobs']['scheduling'] {
+  const { automatic, strategy, waiting, lastCycleAt, lastAssigned, lastMs } = jobs.scheduling.status;
+  const strategies = STRATEGY_NAMES.map((name) => ({ name, about: name }));
+  return { automatic, strategy, strategies, waiting, lastCycleAt, lastAssigned, lastMs };
+}
