@@ -247,6 +247,14 @@ describe('wrong clusterings are refused', () => {
     const verdict = judge(square.input, poor);
     expect(verdict.checks.filter((check) => !check.ok).map((check) => check.name)).toEqual(['inertia']);
   });
+  test('a large table, of which only a sample is looked at', () => {
+    const rows = 100_001;
+    const data = Float64Array.from({ length: rows * 16 }, (_, at) => Math.sin(at * at) + (at % 5));
+    const large = clusters({ rows, columns: 16, data }, { k: 64, maxIterations: 1, restarts: 1 });
+    expect(judge(large.input, large.result)).toMatchObject({ valid: true });
+    const careless = large.result.labels.map((label, i) => (i % 100 === 0 ? (label + 1) % 64 : label));
+    expect(judge(large.input, { ...large.result, labels: careless })).toEqual(wrong('nearer to another center'));
+  });
   test('the reason never says optimal', () => {
     expect(judge(input, result).reason).toMatch(/^Stationary: .*not proven/);
   });

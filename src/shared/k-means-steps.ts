@@ -59,10 +59,14 @@ export function seedCenters(x: Matrix, k: number, random: () => number): Float64
       total += squared[i]!;
     }
     if (total === 0) {
-      throw new AppError('bad-input', `${k} clusters need at least ${k} different rows; double precision tells ${c + 1} apart in this table.`, {
-        field: 'params.k',
-        next: `Ask for at most ${c + 1} clusters.`,
-      });
+      throw new AppError(
+        'bad-input',
+        `${k} clusters need at least ${k} different rows; double precision tells ${c + 1} apart in this table.`,
+        {
+          field: 'params.k',
+          next: `Ask for at most ${c + 1} clusters.`,
+        },
+      );
     }
     chosen = pick(squared, random() * total);
   }
@@ -142,7 +146,10 @@ export function lloyd(
     const { means, counts } = meansByLabel(x, labels, k);
     const moved = fillEmpty(x, means, counts, squared);
     let shift = 0;
-    for (let at = 0; at < means.length; at += 1) shift += (means[at]! - centers[at]!) ** 2;
+    for (let at = 0; at < means.length; at += 1) {
+      const move = means[at]! - centers[at]!;
+      shift += move * move;
+    }
     const converged = !moved && shift <= limit;
     if (converged || iterations === maxIterations) return { centers, labels, inertia, iterations, converged };
     centers = means;

@@ -225,8 +225,10 @@ function correct(
   for (let j = 0; j < move.length; j += 1) {
     addProduct(lift, 0, -means[j]!, move[j]!);
     solution.b[j] = solution.b[j]! + move[j]!;
-    moved += (move[j]! * spreads[j]!) ** 2;
-    size += (solution.b[j]! * spreads[j]!) ** 2;
+    const scaledStep = move[j]! * spreads[j]!;
+    const scaledValue = solution.b[j]! * spreads[j]!;
+    moved += scaledStep * scaledStep;
+    size += scaledValue * scaledValue;
   }
   if (intercept) solution.b0 = totalOf(lift, 0);
   return { moved: Math.sqrt(moved), size: Math.sqrt(size) };

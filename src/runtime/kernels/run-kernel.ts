@@ -1,4 +1,8 @@
-/** The built-in kernels behind one door. Pure, but as slow as the table is large: run it where it can be stopped. */
+/**
+ * The built-in kernels behind one door. Pure, but as slow as the table is large: run it where it can be stopped.
+ * Only + - * / and square roots are used, in a fixed order, never `**` or another function that IEEE 754 leaves open: every
+ * computer gives the same bits.
+ */
 import { assertNever } from '../../shared/errors.ts';
 import { checkKernelInput, type KernelInput, type KernelResult } from '../../shared/kernels.ts';
 import { kMeans } from './k-means.ts';
