@@ -115,7 +115,10 @@ export function marketIndex(
           writer.removeOffer(entity);
           writer.removeJob(entity);
           writer.removeStanding(entity);
-          for (const text of writer.eventsOfEntity(entity)) fold(eventFromText(text));
+          for (const text of writer.eventsOfEntity(entity)) {
+            const event = eventFromText(text, writer);
+            if (event) fold(event);
+          }
           for (const offerId of offers) writer.countTaken(offerId);
         }
       }),

@@ -13,7 +13,7 @@ import { openSearch } from '../store/open-search.ts';
 import { bookMovements } from './book-movements.ts';
 import { makeCalls } from './calls.ts';
 import type { Call, Chain, Receipt, SendOptions, SyncState, TransactionSigner } from './chain.ts';
-import { eventFromText } from './event-text.ts';
+import { eventsFromTexts } from './event-text.ts';
 import type { ChainEvent } from './events.ts';
 import type { FromIndexer, IndexerWorkerData, ToIndexer } from './indexer-worker.ts';
 import type { NetworkProfile } from './profile.ts';
@@ -142,7 +142,8 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
 
   const deliverTo = (from: IndexReader, together: [Address, Cursor][], after: number, to: number): void => {
     const accounts = together.map(([account]) => account);
-    const events = from.eventsOf(accounts, after, to).map(({ event }) => eventFromText(event));
+    const texts = from.eventsOf(accounts, after, to).map(({ event }) => event);
+    const events = eventsFromTexts(texts, from);
     for (const [, cursor] of together) cursor.delivered = to;
     const store = (due: [Address, Cursor][]) => {
       for (const [account, cursor] of due) {
@@ -164,7 +165,7 @@ export async function openChain(options: OpenChainOptions): Promise<Chain> {
 
   const receiptOf = async (receipt: NodeReceipt): Promise<Receipt> => {
     const { succeeded: _succeeded, ...rest } = receipt;
-    const events = reader?.eventsOfTransaction(receipt.txHash).map(eventFromText) ?? [];
+    const events = reader ? eventsFromTexts(reader.eventsOfTransaction(receipt.txHash), reader) : [];
     const known = events[0]?.at ?? (sync.value.head?.block === receipt.block ? sync.value.head.at : null);
     if (known !== null) return { ...rest, at: known, events };
     const block = toRecord(await rpc.call('eth_getBlockByNumber', [toHexQuantity(receipt.block), false]), 'a block');

@@ -136,17 +136,20 @@ export function jobsReader(db: SqliteDatabase): JobsReader {
   const dealsOfJob = db.prepare<[Bytes32], DealRow>(
     `SELECT ${DEAL_COLUMNS} FROM job_deals WHERE job_id = ? ORDER BY assigned_at, deal_id`,
   );
-  const asRenter = (open: string) => `SELECT ${JOB_COLUMNS} FROM jobs WHERE renter = :account ${open}`;
-  const asProvider = (open: string) =>
-    `SELECT ${JOB_COLUMNS} FROM jobs WHERE job_id IN (SELECT job_id FROM job_deals WHERE provider = :account) ${open}`;
-  const listed = (source: string) =>
+  const ids = {
+    renter: 'SELECT job_id FROM jobs WHERE renter = :account',
+    provider: 'SELECT job_id FROM job_deals WHERE provider = :account',
+  };
+  // Chosen and sorted by what is short; the specs of the chosen are read at the end.
+  const listed = (source: string, open: string) =>
     db.prepare<[{ account: Address; limit: number }], JobRow>(
-      `SELECT * FROM (${source}) ORDER BY postedAt DESC, jobId LIMIT :limit`,
+      `SELECT ${JOB_COLUMNS} FROM (SELECT job_id AS id FROM jobs WHERE job_id IN (${source}) ${open}
+        ORDER BY posted_at DESC, job_id LIMIT :limit) CROSS JOIN jobs ON job_id = id ORDER BY posted_at DESC, job_id`,
     );
   const lists = (open: string) => ({
-    renter: listed(asRenter(open)),
-    provider: listed(asProvider(open)),
-    either: listed(`${asRenter(open)} UNION ${asProvider(open)}`),
+    renter: listed(ids.renter, open),
+    provider: listed(ids.provider, open),
+    either: listed(`${ids.renter} UNION ${ids.provider}`, open),
   });
   const [all, open] = [lists(''), lists(`AND ${OPEN_JOB}`)];
   const dealsOf = (running: string) =>
@@ -265,9 +268,11 @@ export function jobsWriter(db: SqliteDatabase): JobsWriter {
     copies: number;
   };
   const putJob = db.prepare<[JobValues]>(
-    `REPLACE INTO jobs VALUES (:jobId, :renter, :assignee, :token, :bounty, :gpuCount, :gpuMemoryGb, :deadline, :lastStart,
+    `INSERT INTO jobs VALUES (:jobId, :renter, :assignee, :token, :bounty, :gpuCount, :gpuMemoryGb, :deadline, :lastStart,
       :copies, :state, :postedAt, :taken, :submitted, :revealed, :agreeing, :until, :resultId, :paid, :refund, :forfeit,
-      :endedAt, :terms, :spec)`,
+      :endedAt, :terms, :spec) ON CONFLICT (job_id) DO UPDATE SET state = :state, taken = :taken, submitted = :submitted,
+      revealed = :revealed, agreeing = :agreeing, until = :until, result_id = :resultId, paid = :paid, refund = :refund,
+      forfeit = :forfeit, ended_at = :endedAt`,
   );
   const putDeal = db.prepare<[DealRow & { risk: string }]>(
     `REPLACE INTO job_deals VALUES (:dealId, :jobId, :provider, :offerId, :state, :assignedAt, :submittedAt, :commitment,
