@@ -1,4 +1,4 @@
-import { isNode, LineCounter, parseDocument } from 'yaml';
+import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
 import { AppError } from '../../shared/errors.ts';
 import { shown } from './notices.ts';
@@ -40,6 +40,22 @@ function refuseDeep(text: string): void {
   }
 }
 
+function refuseDoubleKeys(document: Document.Parsed, lines: LineCounter): void {
+  visit(document, {
+    Map: (_key, map) => {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key) || key.value === '<<') continue;
+        if (seen.has(key.value)) {
+          const line = key.range ? lines.linePos(key.range[0]).line : 1;
+          throw unreadable(`Line ${line}: ${shown(String(key.value), 60)} stands there a second time.`);
+        }
+        seen.add(key.value);
+      }
+    },
+  });
+}
+
 function depthOf(value: unknown, left = DEEPEST): boolean {
   if (left === 0) return false;
   if (Array.isArray(value)) return value.every((item) => depthOf(item, left - 1));
@@ -61,19 +77,17 @@ export function parseText(text: string): ParsedText {
       lineCounter: lines,
       merge: true,
       stringKeys: true,
-      uniqueKeys: true,
-      prettyErrors: true,
+      // The library compares every key with every other, and draws a picture of every error: both are quadratic.
+      uniqueKeys: false,
+      prettyErrors: false,
       logLevel: 'silent',
     });
     const [problem] = document.errors;
     if (problem) {
-      const line = problem.linePos?.[0].line;
-      const [what = ''] = problem.message.split('\n');
-      throw unreadable(
-        `${line === undefined ? '' : `Line ${line}: `}${shown(what.replace(/ at line \d+.*$/, ''), 200)}.`,
-        problem,
-      );
+      const { line } = lines.linePos(problem.pos[0]);
+      throw unreadable(`Line ${line}: ${shown(problem.message, 200)}.`, problem);
     }
+    refuseDoubleKeys(document, lines);
     value = document.toJS({ maxAliasCount: MOST_ALIASES });
   } catch (error) {
     if (error instanceof AppError) throw error;
