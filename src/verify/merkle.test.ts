@@ -9,8 +9,12 @@ test('the roots of RFC 9162: one empty leaf, and the known tree of eight', () =>
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
   const known = inputs.map((text) => Uint8Array.from(Buffer.from(text, 'hex')));
-  expect(hex(merkleTree(known.slice(0, 1)).root)).toBe('6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d');
-  expect(hex(merkleTree(known.slice(0, 3)).root)).toBe('aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77');
+  expect(hex(merkleTree(known.slice(0, 1)).root)).toBe(
+    '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
+  );
+  expect(hex(merkleTree(known.slice(0, 3)).root)).toBe(
+    'aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77',
+  );
   expect(hex(merkleTree(known).root)).toBe('5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328');
 });
 
