@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../shared/log.ts';
+import { delay } from '../shared/retry.ts';
 import { systemClock } from '../shared/time.ts';
 import { GIB, MIB } from '../shared/units.ts';
 import { PRACTICE_IMAGE } from './create-options.ts';
@@ -59,6 +60,23 @@ describe.skipIf(!hasEngine)('jobs in containers (needs a running Docker engine)'
     outputCaps: { maxBytes: GIB, maxFiles: 1000 },
     ...changes,
   });
+  /** A program that says "go", starts the job and says "up". */
+  const starter = (plan: JobPlan): string => {
+    const from = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+    return `
+      import { openDockerEngine } from ${from('./docker-engine.ts')};
+      import { createDockerJobs } from ${from('./docker-jobs.ts')};
+      import { systemClock } from ${from('../shared/time.ts')};
+      import { silentLog as log } from ${from('../shared/log.ts')};
+      const options = { installId: ${JSON.stringify(it.installId)}, dataDir: ${JSON.stringify(it.dataDir)}, clock: systemClock, log };
+      const engine = openDockerEngine(options);
+      const jobs = createDockerJobs(engine.parts, options);
+      await engine.list();
+      process.stdout.write('go');
+      await jobs.start(${JSON.stringify(plan)});
+      process.stdout.write('up');
+    `;
+  };
   const leftovers = (): string[] => [
     ...it.leftovers(),
     ...docker('volume', 'ls', '-q', '--filter', `label=commonwatt.install=${it.installId}`)
@@ -262,24 +280,34 @@ describe.skipIf(!hasEngine)('jobs in containers (needs a running Docker engine)'
     expect(leftovers()).toEqual([]);
   });
 
+  test.for([5, 60, 120, 200, 300, 450])(
+    'kill -9 of our program %i ms into a start: started again it runs once, and nothing is left',
+    async (afterMs) => {
+      const plan = planOf('echo $COMMONWATT_IN > r', { network: 'internet' });
+      const child = spawn(process.execPath, ['--input-type=module', '-e', starter(plan)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      await delay(afterMs);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const next = again();
+      const found = await next.find(plan.dealId);
+      const job = await next.start(plan);
+      expect(await job.wait()).toMatchObject({ exitCode: 0, reason: 'exited' });
+      expect(await readTar(await job.outputs())).toEqual(new Map([['r', '/job/in\n']]));
+      expect(await next.list()).toEqual([plan.dealId]);
+      await (found ?? job).remove();
+      expect(leftovers()).toEqual([]);
+    },
+  );
+
   test('kill -9 of our program: the job runs to its end, half-made ones are found and removed', async () => {
     const plan = planOf('sleep 1; echo late > r');
-    const from = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
-    const program = `
-      import { openDockerEngine } from ${from('./docker-engine.ts')};
-      import { createDockerJobs } from ${from('./docker-jobs.ts')};
-      import { systemClock } from ${from('../shared/time.ts')};
-      import { silentLog as log } from ${from('../shared/log.ts')};
-      const options = { installId: ${JSON.stringify(it.installId)}, dataDir: ${JSON.stringify(it.dataDir)}, clock: systemClock, log };
-      const engine = openDockerEngine(options);
-      const jobs = createDockerJobs(engine.parts, options);
-      await jobs.start(${JSON.stringify(plan)});
-      process.stdout.write('up');
-    `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', starter(plan)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    await once(child.stdout, 'data');
+    for await (const words of child.stdout) if (String(words).includes('up')) break;
     child.kill('SIGKILL');
     await once(child, 'exit');
     // A crash between the volume and the container.

@@ -1,7 +1,15 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OwnEngine, ownEngineMissing } from '../../test/support/own-engine.ts';
+import { silentLog } from '../shared/log.ts';
+import { systemClock } from '../shared/time.ts';
+import { PRACTICE_IMAGE } from './create-options.ts';
+import { createDockerJobs } from './docker-jobs.ts';
 import type { Engine } from './engine.ts';
-import { hasEngine, openTestEngine, planOf, sh, type TestEngine } from './engine-fixture.ts';
+import { hasEngine, LIMITS, newDealId, openTestEngine, planOf, sh, type TestEngine } from './engine-fixture.ts';
 
 const canRun = hasEngine && ownEngineMissing() === null;
 
@@ -88,6 +96,52 @@ describe.skipIf(!canRun)('losing the engine (needs root and dockerd: it runs and
     await again?.remove();
     await it.engine.keepWarm(0);
     expect(it.leftovers()).toEqual([]);
+  });
+
+  test('kill -9 of dockerd under a job: the wait says so, and the next life of the engine tells how it ended', async () => {
+    await until(it.engine, true);
+    const jobs = createDockerJobs(it.engine.parts, { installId: it.installId, clock: systemClock, log: silentLog });
+    const inputs = mkdtempSync(path.join(tmpdir(), 'commonwatt-inputs-'));
+    const work = {
+      type: 'docker' as const,
+      image: PRACTICE_IMAGE,
+      command: [...sh('echo early > r; sleep 1000')],
+      env: {},
+    };
+    const outputCaps = { maxBytes: 1000, maxFiles: 10 };
+    const dealId = newDealId();
+    const job = await jobs.start({
+      dealId,
+      work,
+      env: {},
+      inputs,
+      limits: LIMITS,
+      network: 'none',
+      runSeconds: 600,
+      outputCaps,
+    });
+    const waiting = job.wait();
+    await daemon.kill();
+    expect(await waiting).toBe('engine-lost');
+    await until(it.engine, false);
+    await expect(jobs.find(dealId)).rejects.toMatchObject({ code: 'engine-down' });
+    daemon.start();
+    await until(it.engine, true);
+    const found = await jobs.find(dealId);
+    expect(await found?.wait()).toMatchObject({ reason: 'exited' });
+    // Not the end it would have had, but nothing of it is lost.
+    const tar = await found?.outputs();
+    const names: string[] = [];
+    for await (const entry of tar?.pipe(extract()) ?? []) {
+      names.push(entry.header.name);
+      entry.resume();
+    }
+    expect(names).toEqual(['r']);
+    await found?.remove();
+    expect(it.leftovers()).toEqual([]);
+    expect(await jobs.list()).toEqual([]);
+    await jobs.close();
+    rmSync(inputs, { recursive: true });
   });
 
   test('an engine that stops answering without closing its socket is noticed', async () => {

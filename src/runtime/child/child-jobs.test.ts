@@ -11,6 +11,7 @@ import type { Work } from '../../shared/job-spec.ts';
 import { kernelSample } from '../../shared/kernel-samples.ts';
 import { kernelResultSchema } from '../../shared/kernels.ts';
 import { silentLog } from '../../shared/log.ts';
+import { delay } from '../../shared/retry.ts';
 import { systemClock } from '../../shared/time.ts';
 import { GIB, MIB } from '../../shared/units.ts';
 import type { JobPlan, JobProcess, JobRuntimes } from '../job-runtime.ts';
@@ -75,6 +76,19 @@ describe('jobs in processes of their own', () => {
     outputCaps: { maxBytes: 8 * MIB, maxFiles: 10 },
     ...changes,
   });
+  /** A program that says "go", starts the job and says "up". */
+  const starter = (plan: JobPlan): string => {
+    const from = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+    return `
+      import { createChildJobs } from ${from('./child-jobs.ts')};
+      import { systemClock } from ${from('../../shared/time.ts')};
+      import { silentLog as log } from ${from('../../shared/log.ts')};
+      const jobs = createChildJobs({ dataDir: ${JSON.stringify(dataDir)}, clock: systemClock, log });
+      process.stdout.write('go');
+      await jobs.start(${JSON.stringify(plan)});
+      process.stdout.write('up');
+    `;
+  };
   const leftovers = (): string[] =>
     existsSync(path.join(dataDir, 'runs')) ? readdirSync(path.join(dataDir, 'runs')) : [];
   const pidOf = (dealId: Bytes32): number =>
@@ -275,21 +289,32 @@ describe('jobs in processes of their own', () => {
     expect(await (await again().find(other.dealId))?.wait()).toMatchObject({ exitCode: null, reason: 'exited' });
   });
 
+  test.for([0, 3, 10, 30, 80, 160, 250])(
+    'kill -9 of our program %i ms into a start: started again it runs, and nothing is left',
+    async (afterMs) => {
+      const plan = planOf(ECHO);
+      const parent = spawn(process.execPath, ['--input-type=module', '-e', starter(plan)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(parent.stdout, 'data');
+      await delay(afterMs);
+      parent.kill('SIGKILL');
+      await once(parent, 'exit');
+      const later = again();
+      const job = await later.start(plan);
+      expect(await job.wait()).toMatchObject({ exitCode: 0, reason: 'exited' });
+      expect(await readTar(await job.outputs())).toEqual({ 'copy.txt': 'hello' });
+      await job.remove();
+      expect(leftovers()).toEqual([]);
+    },
+  );
+
   test('kill -9 of our program: the run goes on, its result is found, a half-made one is only removed', async () => {
     const plan = planOf(sleeper(2));
-    const from = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
-    const program = `
-      import { createChildJobs } from ${from('./child-jobs.ts')};
-      import { systemClock } from ${from('../../shared/time.ts')};
-      import { silentLog as log } from ${from('../../shared/log.ts')};
-      const jobs = createChildJobs({ dataDir: ${JSON.stringify(dataDir)}, clock: systemClock, log });
-      await jobs.start(${JSON.stringify(plan)});
-      process.stdout.write('up');
-    `;
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', starter(plan)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    await once(parent.stdout, 'data');
+    for await (const words of parent.stdout) if (String(words).includes('up')) break;
     parent.kill('SIGKILL');
     await once(parent, 'exit');
     const half = newDealId();

@@ -67,7 +67,6 @@ export const processSchema = z.object({
   startTicks: z.string().nullable(),
   startedAtMs: z.number(),
 });
-export type RunProcess = z.infer<typeof processSchema>;
 
 export const beatSchema = z.object({ cpuPercent: z.number(), memoryBytes: z.number(), diskBytes: z.number() });
 
