@@ -348,15 +348,17 @@ describe('frames', () => {
   test('any bytes at all: frames or one plain error, never a large buffer', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
-        for (const parse of [readWants(cut(bytes, [7])), readAnswers(cut(bytes, [7]), (id) => id % 2 === 0)]) {
+        const drain = async (frames: AsyncIterable<{ id: number }>): Promise<string> => {
           try {
-            for await (const frame of parse) expect(frame.id).toBeGreaterThanOrEqual(0);
+            for await (const { id } of frames) if (id < 0) return 'a number below zero';
+            return 'fine';
           } catch (thrown) {
-            expect(thrown).toBeInstanceOf(Error);
-            expect(thrown).not.toBeInstanceOf(TypeError);
-            expect(thrown).not.toBeInstanceOf(RangeError);
+            return thrown instanceof Error ? thrown.constructor.name : 'thrown';
           }
-        }
+        };
+        expect(['fine', 'Error', 'AppError']).toContain(await drain(readWants(cut(bytes, [7]))));
+        const answers = readAnswers(cut(bytes, [7]), (id) => id % 2 === 0);
+        expect(['fine', 'Error', 'AppError']).toContain(await drain(answers));
       }),
       { numRuns: 500 },
     );
@@ -420,7 +422,8 @@ describe('kill -9', () => {
     await killedAt(part * 40 * MiB, ['pack', dir]);
     ours = await openStore('ours');
     for (const found of ours.roots()) expect(found.complete).toBe(true);
-    if (ours.roots().length === 0) expect(ours.usage().bytes).toBe(0);
+    // What was finished is there, what was not is gone.
+    expect(ours.usage().bytes === 0).toBe(ours.roots().length === 0);
     const { cid } = await ours.importFolder(dir);
     await expectSame(cid, dir);
   });

@@ -46,9 +46,9 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const file = randomBytes(3_500_000);
 const hash = sha256(file);
 
-/** A server that understands ranges, as most do; `upTo` cuts the connection after so many bytes. */
+/** A server that understands ranges, as most do; after `upTo` bytes it falls silent or hangs up. */
 const ranged =
-  (upTo = Number.POSITIVE_INFINITY, asked: (string | undefined)[] = []) =>
+  (upTo = Number.POSITIVE_INFINITY, asked: (string | undefined)[] = [], then: 'wait' | 'end' = 'wait') =>
   (request: http.IncomingMessage, response: http.ServerResponse) => {
     asked.push(request.headers.range);
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -57,7 +57,10 @@ const ranged =
       ...(from > 0 ? { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` } : {}),
     });
     if (upTo >= file.length - from) response.end(file.subarray(from));
-    else response.write(file.subarray(from, from + upTo), () => response.destroy());
+    else {
+      response.write(file.subarray(from, from + upTo));
+      if (then === 'end') request.socket.end();
+    }
   };
 
 const get = (name = '/file', options: Partial<Parameters<typeof fetchUrl>[2]> = {}) =>
@@ -102,10 +105,12 @@ test('an interrupted download goes on where it stopped, after a restart too', as
   await store.close();
   store = await reopen();
   expect(store.usage().bytes).toBe(1_000_000);
-  answer = ranged(2_000_000, asked);
+  answer = ranged(2_000_000, asked, 'end');
   const second = await get();
-  expect(second).toMatchObject({ resumedFrom: 1_000_000, bytes: 500_000 });
-  expect(asked.slice(1)).toEqual(['bytes=1000000-', 'bytes=3000000-']);
+  // It hung up once in between; nothing came twice.
+  expect(second).toMatchObject({ resumedFrom: 1_000_000, bytes: 2_500_000 });
+  expect(asked[1]).toBe('bytes=1000000-');
+  expect(asked.length).toBeGreaterThan(2);
   expect(store.has(second.root.cid)).toBe(true);
 });
 

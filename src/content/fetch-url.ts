@@ -67,16 +67,16 @@ async function fetchOnce(url: string, sha256: string, options: FetchUrlOptions):
   }
   const part = store.blocks.partial(sha256);
   const { size: resumedFrom } = await stat(part.file).catch(() => ({ size: 0 }));
-  let bytes = 0;
+  const came = { bytes: 0 };
   for (let attempt = 0; ; attempt += 1) {
     try {
-      bytes += await download(url, sha256, part, options);
+      await download(url, sha256, part, came, options);
       const root = await store.blocks.adopt(part.file, sha256, {
         ...(pin === undefined ? {} : { pin }),
         ...(signal === undefined ? {} : { signal }),
         caps: { bytes: Number.MAX_SAFE_INTEGER },
       });
-      return { root, bytes, resumedFrom };
+      return { root, bytes: came.bytes, resumedFrom };
     } catch (thrown) {
       const error = signal?.aborted === true ? new AppError('cancelled', 'Cancelled.') : toAppError(diskError(thrown));
       const again = error.code === 'network-down' || (error instanceof Restart && attempt === 0);
@@ -91,13 +91,14 @@ async function fetchOnce(url: string, sha256: string, options: FetchUrlOptions):
 /** What an earlier try left did not fit: it is gone, and one try from the beginning is worth it. */
 class Restart extends AppError {}
 
-/** Appends what is missing. Returns the bytes that came. */
+/** Appends what is missing; counts what comes. */
 async function download(
   url: string,
   sha256: string,
   part: PartialFile,
+  counted: { bytes: number },
   { signal, onProgress, allowPrivate = false, maxBytes = DEFAULT_CAPS.bytes }: FetchUrlOptions,
-): Promise<number> {
+): Promise<void> {
   let { size } = await stat(part.file).catch(() => ({ size: 0 }));
   const response = await httpGet(url, {
     headers: size > 0 ? { range: `bytes=${size}-` } : {},
@@ -128,6 +129,7 @@ async function download(
         await handle.writeFile(bytes);
         hash.update(bytes);
         came += bytes.byteLength;
+        counted.bytes += bytes.byteLength;
         onProgress?.({ bytes: size + came, totalBytes });
       }
       if (!response.complete) throw new AppError('network-down', 'The download broke off.');
@@ -145,7 +147,6 @@ async function download(
         ? new Restart('bad-input', message, { field: 'sha256' })
         : new AppError('bad-input', message, { field: 'sha256', next: 'Check the URL and the hash.' });
     }
-    return came;
   } finally {
     response.destroy();
   }

@@ -79,13 +79,16 @@ function forger() {
   };
 }
 
-/** Writes it out and expects a refusal that leaves nothing, neither at the target nor beside it. */
-async function expectRefused(cid: Cid, code: string, message: RegExp, caps?: Partial<ContentCaps>): Promise<void> {
+/** Writes it out: what is said, while nothing is left, neither at the target nor beside it. */
+async function refusal(cid: Cid, caps?: Partial<ContentCaps>): Promise<string> {
   const target = path.join(root, 'out', 'target');
-  const written = store.materialize(cid, target, caps === undefined ? {} : { caps });
-  await expect(written).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
+  const said = await store.materialize(cid, target, caps === undefined ? {} : { caps }).then(
+    () => 'written',
+    (thrown: unknown) => (thrown instanceof AppError ? `${thrown.code}: ${thrown.message}` : String(thrown)),
+  );
   await expect(stat(target)).rejects.toMatchObject({ code: 'ENOENT' });
   expect((await readdir(root)).toSorted().filter((name) => name !== 'out')).toEqual(['store']);
+  return said;
 }
 
 describe('a stranger’s tree', () => {
@@ -100,10 +103,10 @@ describe('a stranger’s tree', () => {
     ['n'.repeat(256), /longer/],
   ])('the name %j', async (name, message) => {
     const f = forger();
-    await expectRefused(await f.put(f.folder([[name, f.raw(Buffer.from('x'))]])), 'bad-input', message);
+    expect(await refusal(await f.put(f.folder([[name, f.raw(Buffer.from('x'))]])))).toMatch(message);
     const g = forger();
     const inner = g.folder([['ok', g.folder([[name, g.raw(Buffer.from('y'))]])]]);
-    await expectRefused(await g.put(inner), 'bad-input', message);
+    expect(await refusal(await g.put(inner))).toMatch(message);
   });
 
   test('the same name twice', async () => {
@@ -112,35 +115,33 @@ describe('a stranger’s tree', () => {
       ['a', f.raw(Buffer.from('1'))],
       ['a', f.raw(Buffer.from('2'))],
     ]);
-    await expectRefused(await f.put(cid), 'bad-input', /twice/);
+    expect(await refusal(await f.put(cid))).toMatch(/^bad-input: .*twice/);
   });
 
   test('a symbolic link', async () => {
     const f = forger();
     const away = f.node(new UnixFS({ type: 'symlink', data: Buffer.from('/etc') }));
-    await expectRefused(await f.put(f.folder([['link', away]])), 'bad-input', /symbolic link/);
+    expect(await refusal(await f.put(f.folder([['link', away]])))).toMatch(/^bad-input: .*symbolic link/);
   });
 
   test('a file whose parts are longer, shorter or fewer than said', async () => {
     for (const sizes of [[3], [5], [4, 4], []]) {
       const f = forger();
-      await expectRefused(
-        await f.put(f.folder([['file', f.file([f.raw(Buffer.from('four'))], sizes)]])),
-        'bad-input',
-        /not as long as said|how long its parts are/,
+      expect(await refusal(await f.put(f.folder([['file', f.file([f.raw(Buffer.from('four'))], sizes)]])))).toMatch(
+        /^bad-input: .*(not as long as said|how long its parts are)/,
       );
     }
   });
 
   test('a file with a folder inside, and one without end of parts of nothing', async () => {
     const f = forger();
-    await expectRefused(
-      await f.put(f.folder([['file', f.file([f.folder([])], [4])]])),
-      'bad-input',
-      /a part of it is a folder/,
+    expect(await refusal(await f.put(f.folder([['file', f.file([f.folder([])], [4])]])))).toMatch(
+      /^bad-input: .*a part of it is a folder/,
     );
     const g = forger();
-    await expectRefused(await g.put(g.file([g.raw(Buffer.alloc(0))], [0])), 'bad-input', /impossible length/);
+    expect(await refusal(await g.put(g.file([g.raw(Buffer.alloc(0))], [0])))).toMatch(
+      /^bad-input: .*impossible length/,
+    );
   });
 
   test('sixteen blocks that unfold into a petabyte end at the cap', async () => {
@@ -154,21 +155,21 @@ describe('a stranger’s tree', () => {
       );
       size *= 200;
     }
-    await expectRefused(await f.put(f.folder([['bomb', cid]])), 'over-limit', /bytes/);
+    expect(await refusal(await f.put(f.folder([['bomb', cid]])))).toMatch(/^over-limit: .*bytes/);
     const g = forger();
     let folder = g.folder([['x', g.raw(Buffer.from('x'))]]);
     for (let level = 0; level < 8; level += 1) {
       const below = folder;
       folder = g.folder(Array.from({ length: 100 }, (_, index) => [`${index}`, below]));
     }
-    await expectRefused(await g.put(folder), 'over-limit', /files and folders/, { entries: 5000 });
+    expect(await refusal(await g.put(folder), { entries: 5000 })).toMatch(/^over-limit: .*files and folders/);
   });
 
   test('folders within folders without end', async () => {
     const f = forger();
     let cid = f.folder([]);
     for (let level = 0; level < 500; level += 1) cid = f.folder([['d', cid]]);
-    await expectRefused(await f.put(cid), 'over-limit', /within each other/);
+    expect(await refusal(await f.put(cid))).toMatch(/^over-limit: .*within each other/);
   });
 
   test('a divided folder that leads into itself level after level', async () => {
@@ -180,10 +181,10 @@ describe('a stranger’s tree', () => {
       const below = cid;
       cid = shard(Array.from({ length: 16 }, (_, index) => f.link(`0${index.toString(16).toUpperCase()}`, below)));
     }
-    await expectRefused(await f.put(cid), 'bad-input', /well-formed/);
+    expect(await refusal(await f.put(cid))).toMatch(/^bad-input: .*well-formed/);
     const g = forger();
     const wild = g.node(new UnixFS({ type: 'hamt-sharded-directory', fanout: 3n, hashType: 0x22n }));
-    await expectRefused(await g.put(wild), 'bad-input', /impossible way/);
+    expect(await refusal(await g.put(wild))).toMatch(/^bad-input: .*impossible way/);
   });
 
   test('bytes that are no node at all: one plain refusal', () => {
