@@ -66,6 +66,37 @@ async function runAndKill(): Promise<{ hash: string; number: string }> {
 }
 
 describe('the practice network', () => {
+  test('funds an account with any amount of its tokens, for its own host only', async () => {
+    const network = await start();
+    const host = await testHost(network.profile);
+    const { watt = ETH } = network.profile.contracts;
+    const dollar = network.profile.tokens.find(({ symbol }) => symbol === 'PUSD')?.address ?? ETH;
+    try {
+      for (const [token, amount] of [
+        [ETH, 7n],
+        [watt, 123_456n * 10n ** 18n],
+        [dollar, 1n],
+      ] as const) {
+        await network.fund(someone, { token, amount });
+        expect(await host.chain.reads.walletBalance(someone, token)).toBe(amount);
+      }
+      await expect(network.fund(someone, { token: someone, amount: 1n })).rejects.toMatchObject({
+        code: 'unsupported',
+      });
+      const all = { token: watt, amount: 10n ** 27n };
+      await expect(network.fund(someone, all)).rejects.toMatchObject({ code: 'insufficient-funds' });
+      const asked = await fetch(`${network.rpcUrl}/fund`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ address: someone, token: ETH, amount: '1' }),
+      });
+      expect(asked.status).toBe(404);
+      expect(await host.chain.reads.walletBalance(someone, ETH)).toBe(7n);
+    } finally {
+      await host.close();
+    }
+  }, 30_000);
+
   test('kill -9 loses nothing: the same block, the same money, twice', async () => {
     const first = await runAndKill();
     const network = await start();
