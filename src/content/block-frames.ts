@@ -36,10 +36,10 @@ export function encodeHead(id: number, bytes: Uint8Array | null): Uint8Array {
   return frame;
 }
 
-/** Cuts a stream of bytes into pieces of the lengths asked for; null where it ends before the first byte of one. */
+/** Cuts a stream of bytes into pieces of the lengths asked for, at most a block; null where it ends before the first byte of one. */
 function createCutter(source: AsyncIterable<Uint8Array>) {
   const iterator = source[Symbol.asyncIterator]();
-  let rest = new Uint8Array();
+  let rest: Uint8Array = new Uint8Array();
   return {
     async take(length: number): Promise<Uint8Array | null> {
       if (length <= rest.byteLength) {
@@ -47,8 +47,8 @@ function createCutter(source: AsyncIterable<Uint8Array>) {
         rest = rest.subarray(length);
         return piece;
       }
-      // Grown only by what really came: a length is only a promise.
-      const parts = [rest];
+      const piece = new Uint8Array(length);
+      piece.set(rest);
       let have = rest.byteLength;
       rest = new Uint8Array();
       while (have < length) {
@@ -58,11 +58,11 @@ function createCutter(source: AsyncIterable<Uint8Array>) {
           throw new Error('the stream ended in the middle of a message');
         }
         const part = value.subarray(0, length - have);
-        rest = new Uint8Array(value.subarray(part.byteLength));
-        parts.push(new Uint8Array(part));
+        rest = value.subarray(part.byteLength);
+        piece.set(part, have);
         have += part.byteLength;
       }
-      return Buffer.concat(parts);
+      return piece;
     },
     close: () => void iterator.return?.(undefined)?.catch(() => undefined),
   };

@@ -1,6 +1,6 @@
 import { AppError, toAppError } from '../shared/errors.ts';
 import { delay } from '../shared/retry.ts';
-import { isRaw, matches, toCid } from './address.ts';
+import { isRaw, toCid } from './address.ts';
 import { type BlockSource, type ContentSource, openGatewaySource, openPeerSource } from './block-sources.ts';
 import {
   type BlockIntake,
@@ -133,8 +133,7 @@ async function fetchTree(
   async function one(cid: Cid): Promise<void> {
     let bytes = await intake.get(cid);
     if (bytes === null) {
-      bytes = await fetchBlock(cid, sources, until);
-      if (!(await intake.put(cid, bytes))) throw new Error('a checked block was refused');
+      bytes = await fetchBlock(cid, sources, intake, until);
       counts.blocks += 1;
       counts.bytes += bytes.byteLength;
     } else {
@@ -180,7 +179,13 @@ async function fetchTree(
   }
 }
 
-async function fetchBlock(cid: Cid, sources: readonly Asked[], until: AbortSignal): Promise<Uint8Array> {
+/** The block, stored: checking it is part of that. */
+async function fetchBlock(
+  cid: Cid,
+  sources: readonly Asked[],
+  intake: BlockIntake,
+  until: AbortSignal,
+): Promise<Uint8Array> {
   let absent = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     if (round > 1) await delay(50 * 2 ** round, until);
@@ -189,7 +194,17 @@ async function fetchBlock(cid: Cid, sources: readonly Asked[], until: AbortSigna
       until.throwIfAborted();
       const bytes = await askOne(asked, cid, until);
       if (bytes === null) absent += 1;
-      else if (bytes !== 'failed') return bytes;
+      if (bytes === null || bytes === 'failed') continue;
+      const { report } = asked;
+      if (await intake.put(cid, bytes)) {
+        report.blocks += 1;
+        report.bytes += bytes.byteLength;
+        return bytes;
+      }
+      report.corrupt += 1;
+      if (report.corrupt > CORRUPT_FEW && report.corrupt > CORRUPT_SHARE * (report.blocks + report.corrupt)) {
+        report.dropped = `sent ${report.corrupt} corrupt blocks`;
+      }
     }
     const left = sources.filter(({ report }) => report.dropped === null);
     if (left.length === 0) break;
@@ -215,16 +230,7 @@ async function askOne(asked: Asked, cid: Cid, until: AbortSignal): Promise<Uint8
   try {
     const bytes = await source.get(cid, AbortSignal.any([until, AbortSignal.timeout(BLOCK_MS)]));
     asked.inARow = 0;
-    if (bytes === null) return null;
-    if (await matches(cid, bytes)) {
-      report.blocks += 1;
-      report.bytes += bytes.byteLength;
-      return bytes;
-    }
-    report.corrupt += 1;
-    if (report.corrupt > CORRUPT_FEW && report.corrupt > CORRUPT_SHARE * (report.blocks + report.corrupt)) {
-      report.dropped = `sent ${report.corrupt} corrupt blocks`;
-    }
+    return bytes;
   } catch (thrown) {
     until.throwIfAborted();
     report.failures += 1;

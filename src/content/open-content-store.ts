@@ -201,11 +201,9 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
         return readHeld(entry, block);
       },
       async put(block, bytes) {
+        if (!(await matches(block, bytes))) return false;
         if (entry.blocks.has(block)) return true;
-        if (!holdings.hold(entry, block)) {
-          if (!(await matches(block, bytes))) return false;
-          await holdings.write(entry, block, bytes);
-        }
+        await holdings.write(entry, block, bytes);
         written.push(block);
         return true;
       },
