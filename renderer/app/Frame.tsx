@@ -12,7 +12,13 @@ import { Sidebar } from './Sidebar.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { TopBar } from './TopBar.tsx';
 
-const TITLES: Record<ScreenName, string> = { share: 'Share', market: 'Market', rentals: 'Rentals', wallet: 'Wallet' };
+const TITLES: Record<ScreenName, string> = {
+  share: 'Share',
+  market: 'Market',
+  rentals: 'Rentals',
+  jobs: 'Jobs',
+  wallet: 'Wallet',
+};
 
 /** Everything around a screen, and the screen. */
 export function Frame() {

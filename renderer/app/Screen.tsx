@@ -14,6 +14,9 @@ const loadMarket = async () => ({
 const loadRentals = async () => ({
   default: (await fetchCode(() => import('../screens/rentals/RentalsScreen.tsx'))).RentalsScreen,
 });
+const loadJobs = async () => ({
+  default: (await fetchCode(() => import('../screens/jobs/JobsScreen.tsx'))).JobsScreen,
+});
 const loadWallet = async () => ({
   default: (await fetchCode(() => import('../screens/wallet/WalletScreen.tsx'))).WalletScreen,
 });
@@ -23,6 +26,7 @@ const SCREEN = {
   share: lazy(loadShare),
   market: lazy(loadMarket),
   rentals: lazy(loadRentals),
+  jobs: lazy(loadJobs),
   wallet: lazy(loadWallet),
 };
 
@@ -45,7 +49,9 @@ const PATIENCE_MS = 1500;
 function useFetchOthers() {
   useEffect(() => {
     const timer = setTimeout(() => {
-      void Promise.allSettled([loadShare, loadMarket, loadRentals, loadWallet, loadTerminal].map((load) => load()));
+      void Promise.allSettled(
+        [loadShare, loadMarket, loadRentals, loadJobs, loadWallet, loadTerminal].map((load) => load()),
+      );
     }, PATIENCE_MS);
     return () => clearTimeout(timer);
   }, []);

@@ -1,9 +1,10 @@
-import { IconBuildingStore, IconPower, IconTerminal2, IconWallet, type Icon } from '@tabler/icons-react';
+import { IconBuildingStore, IconChecklist, IconPower, IconTerminal2, IconWallet, type Icon } from '@tabler/icons-react';
+import type { Job } from '../../src/api/contract.ts';
 import { shortId } from '../../src/shared/ids.ts';
 import { Mark } from '../parts/Mark.tsx';
 import { hrefTo, usePlace } from '../state/screen.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
-import { useRentals, useStatus } from '../state/status.ts';
+import { useJobs, useRentals, useStatus } from '../state/status.ts';
 import { plainText } from '../view/plain-text.ts';
 import { useLine } from '../state/host-connection.ts';
 import { SCREEN_KEYS } from './shortcuts.ts';
@@ -12,6 +13,7 @@ const ITEMS: Record<ScreenName, { label: string; icon: Icon }> = {
   share: { label: 'Share', icon: IconPower },
   market: { label: 'Market', icon: IconBuildingStore },
   rentals: { label: 'Rentals', icon: IconTerminal2 },
+  jobs: { label: 'Jobs', icon: IconChecklist },
   wallet: { label: 'Wallet', icon: IconWallet },
 };
 
@@ -19,6 +21,7 @@ export function Sidebar() {
   const current = usePlace((place) => place.screen);
   const sharing = useStatus().data?.sharing;
   const open = (useRentals().data ?? []).filter((rental) => rental.phase !== 'closed').length;
+  const jobs = openJobs(useJobs().data?.counts);
   return (
     <aside className="sidebar" aria-label="Commonwatt">
       <div className="brand">
@@ -44,6 +47,11 @@ export function Sidebar() {
                   {open}
                 </span>
               ) : null}
+              {name === 'jobs' && jobs > 0 ? (
+                <span className="nav-state" title="Jobs that have not ended">
+                  {jobs}
+                </span>
+              ) : null}
               <kbd aria-hidden>Alt {SCREEN_KEYS[name]}</kbd>
             </a>
           );
@@ -53,6 +61,9 @@ export function Sidebar() {
     </aside>
   );
 }
+
+const openJobs = (counts: Record<Job['status'], number> | undefined): number =>
+  counts === undefined ? 0 : counts.pending + counts.assigned + counts.completed;
 
 const NETWORK_WORDS = {
   connecting: 'connecting',

@@ -3,10 +3,16 @@ import { goTo } from '../state/screen.ts';
 import { useSearchWish } from '../state/search-wish.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
 
-export const SCREEN_KEYS: Record<ScreenName, string> = { share: '1', market: '2', rentals: '3', wallet: '4' };
+export const SCREEN_KEYS: Record<ScreenName, string> = {
+  share: '1',
+  market: '2',
+  rentals: '3',
+  jobs: '4',
+  wallet: '5',
+};
 
 export const SHORTCUTS: readonly (readonly [string, string])[] = [
-  ['Alt 1 – 4', 'Share, Market, Rentals, Wallet'],
+  ['Alt 1 – 5', 'Share, Market, Rentals, Jobs, Wallet'],
   ['/', 'Search the market'],
   ['↑ ↓ Home End', 'Move in a table or list'],
   ['Enter', 'Open the chosen row'],

@@ -3,14 +3,14 @@ import { SCREENS, type ScreenName } from '../view/screens.ts';
 
 interface Place {
   screen: ScreenName;
-  /** What is open within the screen: a rental's or an offer's id. */
+  /** What is open within the screen: a rental's, an offer's or a task's id. */
   id: string | null;
 }
 
 const read = (hash: string): Place => {
   const [name = '', id] = hash.replace(/^#\/?/, '').split('/');
   const screen = SCREENS.find((known) => known === name) ?? 'share';
-  return { screen, id: id !== undefined && /^0x[0-9a-f]{64}$/.test(id) ? id : null };
+  return { screen, id: id !== undefined && /^[0-9a-zA-Z-]{4,66}$/.test(id) ? id : null };
 };
 
 /** Where the window is; the address bar's fragment, so that back, forward and reload work. */

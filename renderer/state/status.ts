@@ -17,6 +17,12 @@ export function useLiveData(): void {
   useLiveQuery(api.system.status.queryKey(), (signal) => client.system.watch(undefined, { signal }));
   useLiveQuery(api.share.status.queryKey(), (signal) => client.share.watch(undefined, { signal }));
   useLiveQuery(api.rentals.list.queryKey({ input: {} }), (signal) => client.rentals.watchList(undefined, { signal }));
+  useLiveQuery(api.jobs.list.queryKey({ input: {} }), (signal) => client.jobs.watchList({}, { signal }));
+}
+
+/** The newest jobs of this host and how many stand where; live. */
+export function useJobs() {
+  return useQuery(useApi().jobs.list.queryOptions({ input: {} }));
 }
 
 /** Every rental this host knows, newest first; live. */

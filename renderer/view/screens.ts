@@ -1,2 +1,2 @@
-export const SCREENS = ['share', 'market', 'rentals', 'wallet'] as const;
+export const SCREENS = ['share', 'market', 'rentals', 'jobs', 'wallet'] as const;
 export type ScreenName = (typeof SCREENS)[number];

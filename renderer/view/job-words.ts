@@ -1,0 +1,44 @@
+import type { Job } from '../../src/api/contract.ts';
+import type { Shape } from './phase-words.ts';
+
+interface JobWords {
+  label: string;
+  shape: Shape;
+  sentence: string;
+}
+
+const WORDS: Record<Job['status'], JobWords> = {
+  pending: { label: 'Waiting', shape: 'wait', sentence: 'The bounty is locked; it waits for a provider.' },
+  assigned: { label: 'Running', shape: 'flow', sentence: 'A provider works on it.' },
+  completed: { label: 'Checking', shape: 'wait', sentence: 'The result is back and is being checked.' },
+  verified: { label: 'Done', shape: 'ok', sentence: 'Checked and paid.' },
+  failed: { label: 'Failed', shape: 'stop', sentence: 'It did not work out.' },
+  cancelled: { label: 'Cancelled', shape: 'off', sentence: 'Taken back; the bounty is free again.' },
+};
+
+/** Where a task stands, in words people use. */
+export const jobWords = ({ status }: Pick<Job, 'status'>): JobWords => WORDS[status];
+
+export const jobIsOver = ({ status }: Pick<Job, 'status'>): boolean =>
+  status === 'verified' || status === 'failed' || status === 'cancelled';
+
+/** "Linear regression", "busybox:1.36 sh -c …", "WASM module": what a task runs, in one line. */
+export function workText(spec: Job['spec']): string {
+  const { work } = spec;
+  switch (work.type) {
+    case 'kernel':
+      return { linear_regression: 'Linear regression', k_means: 'K-means clustering', pca: 'Principal components' }[
+        work.model
+      ];
+    case 'wasm':
+      return `WASM module ${work.module.slice(0, 12)}…`;
+    case 'docker':
+      return [work.image, ...(work.command ?? [])].join(' ');
+  }
+}
+
+/** What it is called in a list: its own name, else what it runs; of an array, which one. */
+export function jobTitle(job: Pick<Job, 'name' | 'spec' | 'index' | 'of'>): string {
+  const name = job.name === '' ? workText(job.spec) : job.name;
+  return job.of > 1 ? `${name} · ${job.index + 1} of ${job.of}` : name;
+}
