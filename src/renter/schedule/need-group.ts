@@ -34,15 +34,16 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
   const { ranks } = pool.pricesIn(task.token);
   const until = now + task.runSeconds;
   const stakeNeeded = pool.stakeNeeded(task.minStake);
+  const misfit = (place: number): number => {
+    const code = verdicts[pool.classOf[place] ?? 0] ?? -1;
+    if (code !== -1) return code;
+    if ((pool.endsBy[place] ?? 0) < until) return ENDS;
+    return (pool.stakeRanks[place] ?? 0) < stakeNeeded ? STAKE : -1;
+  };
   const base = [...pool.outside];
-  for (const [number, { size }] of pool.classes.entries()) {
-    const code = verdicts[number] ?? -1;
-    if (code !== -1) add(base, code, size);
-  }
   /** The offers that fit, in the strategy's order. */
   const fitting = order.filter((place) => {
-    if (verdicts[pool.classOf[place] ?? 0] !== -1) return false;
-    const code = (pool.endsBy[place] ?? 0) < until ? ENDS : (pool.stakeRanks[place] ?? 0) < stakeNeeded ? STAKE : -1;
+    const code = misfit(place);
     if (code !== -1) add(base, code, 1);
     return code === -1;
   });
@@ -69,19 +70,8 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
   };
 
   let sorted: Int32Array | null = null;
-  let ofProvider: Map<number, Int32Array> | null = null;
   const upTo = (prices: Int32Array, limit: number): number =>
     firstIndex(prices.length, (index) => (prices[index] ?? 0) > limit);
-  const pricesByProvider = (): Map<number, Int32Array> => {
-    const lists = new Map<number, number[]>();
-    for (const [index, provider] of providerAt.entries()) {
-      const list = lists.get(provider);
-      if (list) list.push(priceAt[index] ?? -1);
-      else lists.set(provider, [priceAt[index] ?? -1]);
-    }
-    return new Map([...lists].map(([provider, prices]) => [provider, Int32Array.from(prices).toSorted()]));
-  };
-
   return {
     size: fitting.length,
     find: (limit, excluded, after) => {
@@ -92,13 +82,13 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
     },
     count: (limit, excluded) => {
       sorted ??= priceAt.toSorted();
-      ofProvider ??= pricesByProvider();
       const affordable = upTo(sorted, limit);
       const counts = [...base];
       let shut = 0;
       for (const provider of excluded) {
-        const prices = ofProvider.get(provider);
-        if (prices) shut += upTo(prices, limit);
+        for (const place of pool.placesOf[provider] ?? []) {
+          if (misfit(place) === -1 && (ranks[place] ?? -1) <= limit) shut += 1;
+        }
       }
       add(counts, OVER, fitting.length - affordable);
       add(counts, EXCLUDED, shut);

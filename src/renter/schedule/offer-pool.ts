@@ -31,6 +31,8 @@ export interface OfferPool {
   providers: readonly Address[];
   providerOf: Int32Array;
   numberOf: ReadonlyMap<Address, number>;
+  /** Places of each provider's offers, by its number. */
+  placesOf: readonly (readonly number[])[];
   endsBy: Float64Array;
   stakeRanks: Int32Array;
   /** Lowest rank of a stake that is enough. */
@@ -122,6 +124,8 @@ export function createPool(all: readonly ScheduleOffer[]): OfferPool {
 
   const providers = [...new Set(offers.map(({ provider }) => provider))].toSorted(compare);
   const numberOf = new Map(providers.map((provider, number) => [provider, number]));
+  const placesOf = providers.map((): number[] => []);
+  for (const [place, { provider }] of offers.entries()) placesOf[numberOf.get(provider) ?? 0]?.push(place);
   const stakes = [...new Set(offers.map(({ stake }) => stake))].toSorted(compare);
   const stakeRank = new Map(stakes.map((stake, rank) => [stake, rank]));
   const prices = new Map<Address, TokenPrices>();
@@ -133,6 +137,7 @@ export function createPool(all: readonly ScheduleOffer[]): OfferPool {
     providers,
     providerOf: Int32Array.from(offers, ({ provider }) => numberOf.get(provider) ?? 0),
     numberOf,
+    placesOf,
     endsBy: Float64Array.from(offers, ({ endsBy }) => endsBy),
     stakeRanks: Int32Array.from(offers, ({ stake }) => stakeRank.get(stake) ?? 0),
     stakeNeeded: (minStake) => firstIndex(stakes.length, (rank) => (stakes[rank] ?? 0n) >= minStake),
