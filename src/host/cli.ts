@@ -1,10 +1,12 @@
 import { deployWith } from './cli/deploy-command.ts';
 import { hostCommands, serveWith } from './cli/host-commands.ts';
+import { jobCommands } from './cli/job-commands.ts';
 import { offerCommands } from './cli/offer-commands.ts';
 import { rentalCommands } from './cli/rental-commands.ts';
 import { runCommand } from './cli/run-command.ts';
 import { sessionCommands } from './cli/session-commands.ts';
 import { walletCommands } from './cli/wallet-commands.ts';
+import { workCommands } from './cli/work-commands.ts';
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -23,7 +25,17 @@ const deploy = deployWith(async (context) => (await import('./cli/run-deploy.ts'
 
 process.exitCode = await runCommand(
   process.argv.slice(2),
-  [serve, ...hostCommands, ...offerCommands, ...rentalCommands, ...sessionCommands, ...walletCommands, deploy],
+  [
+    serve,
+    ...hostCommands,
+    ...offerCommands,
+    ...rentalCommands,
+    ...sessionCommands,
+    ...jobCommands,
+    ...workCommands,
+    ...walletCommands,
+    deploy,
+  ],
   {
     stdout: process.stdout,
     stderr: process.stderr,

@@ -11,7 +11,8 @@ import { isReady, spawnHost, untilStatus, type SpawnedHost } from '../../src/hos
 import type { Bytes32 } from '../../src/shared/ids.ts';
 
 const root = path.join(import.meta.dirname, '../..');
-const COMMAND = [process.execPath, path.join(root, 'src/host/cli.ts')];
+/** Runs this product's command line from source. */
+export const COMMAND = [process.execPath, path.join(root, 'src/host/cli.ts')];
 
 /** Why tests that run containers cannot run here, or null when they can. */
 export function engineMissing(): string | null {

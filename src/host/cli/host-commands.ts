@@ -182,6 +182,39 @@ export const hostCommands: readonly Command[] = [
     },
   },
   {
+    name: 'demo',
+    about: 'three workers with declared cards, three clients, three jobs: posted, run, verified and paid',
+    async run(context) {
+      const { demoJobs } = await import('./demo-jobs.ts');
+      const result = await demoJobs(ownCommand(), (line) => context.say(line));
+      context.print(result, [
+        ...table([
+          ['WORKER', 'CARD (SIMULATED)', 'REPUTATION', 'WATT BEFORE', 'WATT AFTER'],
+          ...result.workers.map((one) => [
+            one.id,
+            one.gpuType,
+            `${one.reputation}`,
+            `${one.balanceBefore}`,
+            `${one.balanceAfter}`,
+          ]),
+        ]),
+        '',
+        ...table([
+          ['JOB', 'MODEL', 'WORKER', 'STATUS', 'REWARD', 'RESULT'],
+          ...result.jobs.map((one) => [
+            one.id,
+            one.model,
+            one.worker ?? '',
+            one.status,
+            `${one.reward}`,
+            one.resultId ?? '',
+          ]),
+        ]),
+      ]);
+      return result.jobs.every(({ status }) => status === 'verified') ? undefined : 1;
+    },
+  },
+  {
     name: 'demo rental',
     about: 'two hosts, one real rental from offer to settlement, on a fresh practice network',
     async run(context) {

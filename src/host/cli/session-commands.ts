@@ -11,7 +11,7 @@ const ACK_EVERY = 64;
 const INPUT_BYTES = 48 * 1024;
 
 /** Passes output on as it comes. Resolves with the program's exit code. */
-async function follow(
+export async function follow(
   client: ApiClient,
   frames: Frames,
   context: CommandContext,

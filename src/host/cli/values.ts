@@ -95,6 +95,20 @@ export async function findOffer(client: ApiClient, text: string): Promise<string
   );
 }
 
+/** A whole task id, or enough of its beginning. */
+export async function findTask(client: ApiClient, text: string): Promise<string> {
+  if (!/^[0-9a-zA-Z-]{4,64}$/.test(text))
+    throw bad('task', 'task must be an id as `job submit` gave it.', 'Take it from `commonwatt job list`.');
+  const known = await client.jobs.get({ taskId: text }).catch(() => null);
+  if (known !== null) return known.taskId;
+  const { jobs } = await client.jobs.list({ limit: 500 });
+  return onlyOne(
+    jobs.map(({ taskId }) => taskId).filter((id) => id.startsWith(text)),
+    'task',
+    'task',
+  );
+}
+
 /** Left-aligned columns; the widest cell makes the width. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

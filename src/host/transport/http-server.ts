@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import { RPC_PROTOCOL, TOKEN_PROTOCOL_PREFIX } from '../../api/wire.ts';
 import { AppError, ERROR_CODES, toAppError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/time.ts';
+import { answerFounding, foundingDescription, isFoundingPath, mayUseFounding } from '../founding/founding-routes.ts';
+import type { Founding } from '../founding/founding.ts';
 import { allowedHosts, bearerOf, checkProvenance } from './request-guard.ts';
 import { createRestServer, readBody } from './rest.ts';
 import type { ApiRouter } from './router.ts';
@@ -27,6 +29,8 @@ export interface HttpServerOptions {
   hostNames?: readonly string[];
   /** Folder of the built window; left out, the page says how to get one. */
   uiDir?: string;
+  /** The founding documents' endpoints; on practice money they need no session from a program of this computer. */
+  founding?: { service: Founding; practice: boolean };
 }
 
 export interface HttpServer {
@@ -71,6 +75,21 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     }
     if (pathname === '/rpc')
       throw new AppError('bad-input', '/rpc speaks WebSocket.', { next: 'Use /api for plain HTTP.' });
+    if (options.founding && isFoundingPath(pathname)) {
+      const { service, practice } = options.founding;
+      if (!mayUseFounding(request, practice)) requireSession(request, sessions);
+      const given = {
+        method: request.method ?? '',
+        pathname,
+        body: () => readBody(request),
+        signal: whileOpen(response),
+      };
+      const { status, body } = await answerFounding(service, given);
+      return sendJson(response, status, body);
+    }
+    if (pathname === '/' && request.method === 'GET' && !wantsPage(request)) {
+      return sendJson(response, 200, foundingDescription(options.version));
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new AppError('not-found', `There is nothing at ${pathname.slice(0, 200)}.`);
     }
@@ -164,6 +183,16 @@ function requireSession(request: IncomingMessage, sessions: Sessions): void {
   if (kind === 'cookie' && changes && request.headers.origin === undefined) {
     throw new AppError('not-allowed', 'A browser’s change must say where it comes from.', { field: 'Origin' });
   }
+}
+
+/** Browsers ask for HTML by name; curl and programs do not. */
+const wantsPage = (request: IncomingMessage): boolean => (request.headers.accept ?? '').includes('text/html');
+
+/** Aborted when the caller goes away before it has its answer. */
+function whileOpen(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 function requireMethod(request: IncomingMessage, method: string): void {

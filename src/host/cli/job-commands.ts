@@ -1,0 +1,321 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ApiClient, ApiInputs, Job } from '../../api/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import { formatSeconds } from '../../shared/time.ts';
+import type { Command, CommandContext } from './command.ts';
+import { follow } from './session-commands.ts';
+import { findTask, money, parseWhole, table } from './values.ts';
+
+type JobFileInput = ApiInputs['jobs']['submit']['file'];
+
+/** Exit code of `job submit --wait` and `job status --wait` where a task did not end well. */
+const TASK_FAILED = 1;
+const MAX_FILE_BYTES = 262_144;
+
+const readFrom = async (name: string): Promise<string> => {
+  if (name !== '-') {
+    return readFile(name, 'utf8').catch((cause: unknown) => {
+      throw new AppError('bad-input', `${name} cannot be read.`, {
+        field: 'file',
+        next: 'Name a file that is there.',
+        cause,
+      });
+    });
+  }
+  let text = '';
+  for await (const piece of process.stdin.setEncoding('utf8')) {
+    text += String(piece);
+    if (text.length > MAX_FILE_BYTES)
+      throw new AppError('bad-input', 'The job is longer than 256 KiB.', { field: 'file' });
+  }
+  return text;
+};
+
+/** The job that was named or typed, read by the host, with what the command line adds. Says every notice. */
+async function jobOf(client: ApiClient, context: CommandContext): Promise<JobFileInput> {
+  const { options, rest } = context;
+  const [name] = context.args;
+  if ((name === undefined) === (rest.length === 0)) {
+    throw new AppError('bad-input', 'Name a job file, or put a command line behind --.', {
+      field: 'file',
+      next: 'Use: job submit job.yaml, or: job submit --bounty 5 -- docker run busybox echo hello.',
+    });
+  }
+  const text = name === undefined ? rest.map(quoted).join(' ') : await readFrom(name);
+  const { file, notices } = await client.jobs.read({ text, ...(name === undefined ? { format: 'docker-run' } : {}) });
+  for (const { level, where, message } of notices) context.say(`${level}: ${where}: ${message}`);
+  if (notices.some(({ level }) => level === 'refused') && !options.flag('anyway')) {
+    throw new AppError('bad-input', 'Parts of this job cannot be honoured.', {
+      field: 'file',
+      next: 'Change them, or submit without them: --anyway.',
+    });
+  }
+  const bounty = options.text('bounty') ?? file.bounty;
+  const { work } = file;
+  if (bounty === undefined) {
+    throw new AppError('bad-input', 'A job needs a bounty.', {
+      field: '--bounty',
+      next: 'Say what it is worth: --bounty 5.',
+    });
+  }
+  if (work === undefined) throw new AppError('bad-input', 'The job does not say what to run.', { field: 'work' });
+  const token = options.text('token');
+  const array = options.text('array');
+  const folder = name === undefined || name === '-' ? process.cwd() : path.dirname(path.resolve(name));
+  const inputs = (file.inputs ?? []).map((input) =>
+    'upload' in input ? { ...input, upload: path.resolve(folder, input.upload) } : input,
+  );
+  return {
+    ...file,
+    work,
+    bounty,
+    inputs,
+    ...(token === undefined ? {} : { token }),
+    ...(array === undefined ? {} : { array: parseWhole(array, '--array', { min: 1, max: 1000 }) }),
+    ...(options.flag('open') ? { assignment: 'open' as const } : {}),
+  };
+}
+
+/** As a shell would read it back. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+const describe = (job: Job): string[] => [
+  ...table([
+    ['Task', job.taskId],
+    ['Job', job.jobId ?? 'not posted yet'],
+    ['Name', job.of > 1 ? `${job.name} (${job.index + 1} of ${job.of})` : job.name],
+    ['Status', `${job.status}${job.detail === '' ? '' : `: ${job.detail}`}`],
+    ['Bounty', money(job.bounty, job.token)],
+    ...(job.paid === null ? [] : [['Paid', money(job.paid, job.token)]]),
+    ...(job.refund === null ? [] : [['Refunded', money(job.refund, job.token)]]),
+    ...job.runs.map((run) => [
+      'Run',
+      `${run.gpuModel}${run.simulatedCard ? ' (simulated card)' : ''} at ${run.provider}: ${run.phase}${run.detail === '' ? '' : `, ${run.detail}`}`,
+    ]),
+    ...(job.verdict === null ? [] : [['Checked', `${job.verdict.tier}: ${job.verdict.reason}`]]),
+    ...(job.resultCid === null ? [] : [['Result', job.resultCid]]),
+  ]),
+  ...job.waiting.map(({ reason, offers }) => `  ${offers} offers: ${reason}`),
+];
+
+const isOver = ({ status }: Job): boolean => status === 'verified' || status === 'failed' || status === 'cancelled';
+
+/** Says each change on stderr until every task has ended. */
+async function untilOver(client: ApiClient, taskIds: readonly string[], context: CommandContext): Promise<Job[]> {
+  let ended = 0;
+  return Promise.all(
+    taskIds.map(async (taskId) => {
+      let said = '';
+      for await (const job of await client.jobs.watch({ taskId }, { signal: context.signal })) {
+        const line = `${job.status}${job.detail === '' ? '' : `: ${job.detail}`}`;
+        if (taskIds.length === 1 && line !== said) context.say((said = line));
+        if (!isOver(job)) continue;
+        ended += 1;
+        if (taskIds.length > 1) context.say(`${ended} of ${taskIds.length} tasks ended.`);
+        return job;
+      }
+      throw new AppError('cancelled', 'Cancelled. The job goes on.', { next: `See commonwatt job status ${taskId}.` });
+    }),
+  );
+}
+
+const fileOptions = {
+  bounty: { type: 'string', value: 'AMOUNT', about: 'for each task, in whole tokens; replaces the file’s' },
+  token: { type: 'string', value: 'TOKEN', about: 'of the bounty; default WATT' },
+  array: { type: 'string', value: 'N', about: 'run it so many times; each sees COMMONWATT_TASK_INDEX' },
+  open: { type: 'boolean', about: 'let any qualified provider take it, also while this host sleeps' },
+  anyway: { type: 'boolean', about: 'submit without what cannot be honoured' },
+} as const;
+
+export const jobCommands: readonly Command[] = [
+  {
+    name: 'job submit',
+    about: 'submit a job: a file (job.yaml, compose, Nosana, Bacalhau, Akash; - for stdin), or `-- docker run …`',
+    args: ['[file]'],
+    options: { ...fileOptions, wait: { type: 'boolean', about: 'wait until every task has ended' } },
+    async run(context) {
+      const client = await context.api();
+      const file = await jobOf(client, context);
+      const submitted = await client.jobs.submit({ commandId: crypto.randomUUID(), file });
+      const count = submitted.taskIds.length;
+      context.say(`Submitted ${count === 1 ? 'one task' : `${count} tasks`} as ${submitted.batchId}.`);
+      if (!context.options.flag('wait')) {
+        context.print(submitted, submitted.taskIds);
+        return undefined;
+      }
+      const jobs = await untilOver(client, submitted.taskIds, context);
+      context.print(jobs, jobs.length === 1 ? jobs.flatMap(describe) : listed(jobs));
+      return jobs.every(({ status }) => status === 'verified') ? 0 : TASK_FAILED;
+    },
+  },
+  {
+    name: 'job estimate',
+    about: 'what a job would cost and who could run it; posts nothing',
+    args: ['[file]'],
+    options: fileOptions,
+    async run(context) {
+      const client = await context.api();
+      const estimate = await client.jobs.estimate({ file: await jobOf(client, context) });
+      const { tasks, token, escrow, available, missing, fittingOffers, waiting } = estimate;
+      context.print(estimate, [
+        ...table([
+          ['Tasks', `${tasks}`],
+          ['Escrow', money(escrow, token)],
+          ['Available', money(available, token)],
+          ['Missing', money(missing, token)],
+          ['Offers that fit', `${fittingOffers}`],
+        ]),
+        ...waiting.map(({ reason, offers }) => `  ${offers} offers: ${reason}`),
+      ]);
+    },
+  },
+  {
+    name: 'job list',
+    about: 'jobs of this host, newest first',
+    options: {
+      open: { type: 'boolean', about: 'only those that have not ended' },
+      status: { type: 'string', value: 'WORD', about: 'pending, assigned, completed, verified, failed or cancelled' },
+      batch: { type: 'string', value: 'ID', about: 'tasks of one submission' },
+    },
+    async run(context) {
+      const client = await context.api();
+      const status = context.options.text('status') as Job['status'] | undefined;
+      const batchId = context.options.text('batch');
+      const { jobs, counts, next } = await client.jobs.list({
+        limit: 500,
+        ...(status === undefined ? {} : { status }),
+        ...(batchId === undefined ? {} : { batchId }),
+        ...(context.options.flag('open') ? { open: true } : {}),
+      });
+      context.print({ jobs, counts, next }, listed(jobs));
+    },
+  },
+  {
+    name: 'job status',
+    about: 'one task: where it stands, why it waits, what it cost',
+    args: ['<task>'],
+    options: { wait: { type: 'boolean', about: 'wait until it has ended' } },
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const job = context.options.flag('wait')
+        ? ((await untilOver(client, [taskId], context))[0] as Job)
+        : await client.jobs.get({ taskId });
+      context.print(job, describe(job));
+      return context.options.flag('wait') && job.status !== 'verified' ? TASK_FAILED : 0;
+    },
+  },
+  {
+    name: 'job logs',
+    about: 'what a task printed',
+    args: ['<task>'],
+    options: { follow: { type: 'boolean', about: 'keep printing' } },
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const input = { taskId, follow: context.options.flag('follow') };
+      await follow(client, await client.jobs.logs(input, { signal: context.signal }), context);
+    },
+  },
+  {
+    name: 'job results',
+    about: 'the files of a task’s result; --to copies them, --print shows one',
+    args: ['<task>'],
+    options: {
+      to: { type: 'string', value: 'FOLDER', about: 'copy the result here' },
+      print: { type: 'string', value: 'FILE', about: 'print one file of it' },
+      push: { type: 'string', value: 'URL', about: 'push it to your own IPFS node (Kubo RPC address)' },
+    },
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const [folder, wanted, url] = ['to', 'print', 'push'].map((name) => context.options.text(name));
+      if (wanted !== undefined) return printFile(client, taskId, wanted, context);
+      if (url !== undefined) {
+        const pushed = await client.jobs.pushResults({ taskId, url });
+        context.print(pushed, `Pushed ${pushed.cid}.`);
+        return undefined;
+      }
+      if (folder !== undefined) {
+        const saved = await client.jobs.saveResults({ taskId, folder: path.resolve(folder) });
+        context.print(saved, `${saved.files} files, ${saved.bytes} bytes in ${saved.folder}.`);
+        return undefined;
+      }
+      const results = await client.jobs.results({ taskId });
+      context.print(results, table(results.files.map(({ path: name, bytes, type }) => [name, `${bytes}`, type])));
+      return undefined;
+    },
+  },
+  {
+    name: 'job cancel',
+    about: 'take a task back that nobody runs yet; its bounty is free again',
+    args: ['<task>'],
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const job = await client.jobs.cancel({ taskId, commandId: crypto.randomUUID() });
+      context.print(job, describe(job));
+    },
+  },
+  {
+    name: 'job rerun',
+    about: 'submit the same work again',
+    args: ['<task>'],
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const again = await client.jobs.rerun({ taskId, commandId: crypto.randomUUID() });
+      context.print(again, again.taskIds);
+    },
+  },
+  {
+    name: 'job schedule',
+    about: 'one scheduling cycle now; or say how this host schedules',
+    options: {
+      strategy: { type: 'string', value: 'NAME', about: 'how offers are chosen' },
+      auto: { type: 'string', value: 'on|off', about: 'schedule at each change, or only when asked' },
+    },
+    async run(context) {
+      const client = await context.api();
+      const [strategy, auto] = [context.options.text('strategy'), context.options.text('auto')];
+      if (auto !== undefined && auto !== 'on' && auto !== 'off') {
+        throw new AppError('bad-input', '--auto must be on or off.', { field: '--auto', next: 'Write --auto on.' });
+      }
+      if (strategy === undefined && auto === undefined) {
+        const cycle = await client.jobs.schedule();
+        context.print(cycle, `${cycle.assigned} assigned, ${cycle.waiting} wait.`);
+        return;
+      }
+      const set = await client.jobs.setScheduling({
+        ...(strategy === undefined ? {} : { strategy }),
+        ...(auto === undefined ? {} : { automatic: auto === 'on' }),
+      });
+      context.print(set, [
+        `${set.automatic ? 'At each change' : 'Only when asked'}, ${set.strategy}; ${set.waiting} wait.`,
+        ...set.strategies.map(({ name, about }) => `  ${name}: ${about}`),
+      ]);
+    },
+  },
+];
+
+const listed = (jobs: readonly Job[]): string[] =>
+  table([
+    ['TASK', 'NAME', 'STATUS', 'CARD', 'BOUNTY', 'TOOK'],
+    ...jobs.map((job) => {
+      const [run] = job.runs;
+      const took = run?.startedAt && run.finishedAt ? formatSeconds(run.finishedAt - run.startedAt) : '';
+      const name = job.of > 1 ? `${job.name} ${job.index + 1}/${job.of}` : job.name;
+      return [job.taskId.slice(0, 12), name, job.status, run?.gpuModel ?? '', money(job.bounty, job.token), took];
+    }),
+  ]);
+
+async function printFile(client: ApiClient, taskId: string, wanted: string, context: CommandContext): Promise<void> {
+  for (let offset = 0; ;) {
+    const piece = await client.jobs.resultFile({ taskId, path: wanted, offset }, { signal: context.signal });
+    const bytes = Buffer.from(piece.base64, 'base64');
+    context.write(bytes);
+    offset += bytes.length;
+    if (bytes.length === 0 || offset >= piece.bytes) return;
+  }
+}
