@@ -139,6 +139,11 @@ describe('jobs in processes of their own', () => {
     ['grows without end', GROW, { exitCode: null, reason: 'out-of-memory' }],
     ['writes without end', FLOOD, { exitCode: null, reason: 'output-limit', detail: 'It wrote more than 8 MiB.' }],
     ['calls with a pointer to nowhere', command([...call('fd_write', 1, -4, 1, 0), ...DROP]), { exitCode: 134 }],
+    [
+      'makes this program need memory for it',
+      command([...call('fd_read', 3, 0, 8_000_000, 4), ...DROP], { memory: [0, 0xe8, 7] }),
+      { exitCode: null, reason: 'out-of-memory' },
+    ],
     ['is not valid inside', Uint8Array.from([...EXIT_3.subarray(0, 8), 9, 1, 9]), { exitCode: 126, reason: 'exited' }],
   ] as const)('a module that %s', async ([, bytes, expected]) => {
     const job = await jobs.start(planOf(bytes));
@@ -330,13 +335,22 @@ describe('jobs in processes of their own', () => {
   });
 
   test.skipIf(process.platform !== 'linux')('the process sees nothing of this one (needs Linux to look)', async () => {
-    const plan = planOf(sleeper(Infinity));
+    const plan = planOf(sleeper(Infinity), { env: { TOKEN: 'a secret' } });
     const job = await jobs.start(plan);
     await untilSaid(job, 'up');
     const at = `/proc/${pidOf(plan.dealId)}`;
     const env = readFileSync(`${at}/environ`, 'utf8').split('\0');
     expect(env.filter((line) => line !== '')).toEqual(['ELECTRON_RUN_AS_NODE=1']);
     expect(readFileSync(`${at}/cmdline`, 'utf8')).toContain('--permission');
+    const files = readdirSync(path.join(dataDir, 'runs', plan.dealId.slice(2)), {
+      recursive: true,
+      withFileTypes: true,
+    });
+    const texts = files
+      .filter((file) => file.isFile())
+      .map((file) => readFileSync(path.join(file.parentPath, file.name)));
+    expect(texts.length).toBeGreaterThan(4);
+    expect(texts.filter((text) => text.includes('a secret'))).toEqual([]);
     expect((await job.usage()).memoryBytes).toBeGreaterThan(0);
   });
 });

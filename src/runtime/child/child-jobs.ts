@@ -198,6 +198,8 @@ export function createChildJobs(options: { dataDir: string; clock: Clock; log: L
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
+    const trouble = await readFile(path.join(folder, RUN_FILES.trouble), 'utf8').catch(() => '');
+    log.warn({ dealId, trouble: trouble.slice(0, 2000) }, 'The process of a job could not be started');
     throw new AppError('internal', 'The process of the job could not be started.', {
       next: 'Try again; see the log for details.',
     });

@@ -31,8 +31,8 @@ const GRACE_MS = 2_000;
 const OVERHEAD_BYTES = 128 * MIB;
 /** JavaScript objects around a module's memory. */
 const MODULE_HEAP_MB = 128;
-/** Behind everything the owner does. */
-const LOWEST_PRIORITY = 19;
+/** Behind what the owner does, but not behind everything. */
+const PRIORITY = 10;
 
 async function writeOutputs(folder: string, entries: readonly OutputEntry[]): Promise<void> {
   const blobs = path.join(folder, RUN_FILES.blobs);
@@ -170,8 +170,10 @@ async function main(folder: string): Promise<void> {
   const claim = { pid: process.pid, startTicks: processTicks('self')?.startTicks ?? null, startedAtMs };
   // Fails where another process was faster: one run, one process.
   writeFileSync(path.join(folder, RUN_FILES.process), JSON.stringify(claim), { flag: 'wx', mode: 0o600 });
+  // Its variables may be secrets: they are in memory now, and on the disk no longer.
+  if (setup.work.type === 'wasm') writeRunFile(folder, RUN_FILES.setup, { ...setup, work: { ...setup.work, env: {} } });
   try {
-    setPriority(LOWEST_PRIORITY);
+    setPriority(PRIORITY);
   } catch {
     // Some systems do not let everybody step back.
   }
