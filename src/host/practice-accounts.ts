@@ -32,7 +32,6 @@ const LEAST_FEES_WEI = 10n ** 18n;
 /** Lets a worker lock bonds besides its stake: 10,000 WATT. */
 const BOND_MONEY = 10_000n * 10n ** 18n;
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-const BINDING_SECONDS = 30 * 86_400;
 
 const amount = z.string().regex(/^\d{1,40}$/);
 const common = { name: z.string().regex(NAME), key: z.string().regex(/^0x[0-9a-f]{64}$/) };
@@ -98,7 +97,8 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
   const { chain, ledger, clock, log } = shared;
   const file = path.join(dataDir, 'accounts.json');
   const accounts = new Map<string, Account>();
-  const opening = new Map<string, Promise<Account>>();
+  const holding = new Map<string, Promise<Account>>();
+  const settingUp = new Map<string, Promise<void>>();
   const onAccounts = new Emitter<void>();
   const runtimes = createChildJobs({ dataDir, clock, log });
   let stored = readStored(await readPrivateFile(file));
@@ -320,32 +320,44 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
 
   const keyOf = (role: Stored['role'], name: string) => `${role}:${name}`;
 
-  /** Opens it, has its events delivered, takes up what it left. */
-  const bring = (entry: Stored): Promise<Account> => {
+  /** Opens it, takes up what it left, has its events delivered. */
+  const hold = (entry: Stored): Promise<Account> => {
     const key = keyOf(entry.role, entry.name);
-    const under = opening.get(key);
-    if (under) return under;
-    const done = (async () => {
-      const account = accounts.get(key) ?? (await open(entry));
-      if (closed) {
-        await account.close();
-        throw new AppError('cancelled', 'This host is closing.');
-      }
-      if (!accounts.has(key)) {
+    let held = holding.get(key);
+    if (!held) {
+      held = (async () => {
+        const account = await open(entry);
+        if (closed) {
+          await account.close();
+          throw new AppError('cancelled', 'This host is closing.');
+        }
         accounts.set(key, account);
         if (account.client) parts.onDesk(account.client.desk);
         await account.recover();
         onAccounts.emit();
-      }
-      await setUp(account);
-      return account;
-    })().finally(() => opening.delete(key));
-    opening.set(key, done);
-    return done;
+        return account;
+      })();
+      holding.set(key, held);
+      held.catch(() => holding.delete(key));
+    }
+    return held;
+  };
+
+  /** Opened and set up. */
+  const bring = async (entry: Stored): Promise<Account> => {
+    const account = await hold(entry);
+    const key = keyOf(entry.role, entry.name);
+    let under = settingUp.get(key);
+    if (!under) {
+      under = setUp(account).finally(() => settingUp.delete(key));
+      settingUp.set(key, under);
+    }
+    await under;
+    return account;
   };
 
   /** In the file before anything is done with its key. */
-  const make = async <Entry extends Stored>(fresh: Entry): Promise<Account> => {
+  const make = async (fresh: Stored): Promise<Account> => {
     if (!NAME.test(fresh.name)) {
       throw new AppError('bad-input', 'A name has 1 to 64 letters, digits, dots, - or _.', { field: 'name' });
     }
@@ -392,15 +404,11 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
     },
     withEndpoints,
     async recover() {
+      const failed = (name: string) => (thrown: unknown) => {
+        if (!closed) log.warn({ account: name, message: toAppError(thrown).message }, 'a practice account is not ready');
+      };
       for (const entry of stored) {
-        const account = await open(entry).catch((thrown: unknown) => {
-          log.warn({ account: entry.name, message: toAppError(thrown).message }, 'a practice account was not opened');
-          return null;
-        });
-        if (!account) continue;
-        accounts.set(keyOf(entry.role, entry.name), account);
-        if (account.client) parts.onDesk(account.client.desk);
-        await account.recover();
+        await hold(entry).then(() => void bring(entry).catch(failed(entry.name)), failed(entry.name));
       }
     },
     async close() {
