@@ -34,10 +34,8 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
   const desk = jobs.deskOf(task.account);
   const flow = desk?.flow(task.taskId);
   const token = tokenNamed(chain.profile.tokens, task.terms?.token ?? file.token);
-  const waiting =
-    task.phase === 'open'
-      ? jobs.scheduling.reasonsOf(task.taskId).map(({ reason, offers }) => ({ reason, offers }))
-      : [];
+  const why = task.phase === 'open' ? jobs.scheduling.reasonsOf(task.taskId) : null;
+  const waiting = (why?.reasons ?? []).map(({ reason, offers }) => ({ reason, offers }));
   const verdict = verdictOfTask(task);
   const current = new Set(currentDeals(task).map(({ dealId }) => dealId));
   const runOf = (deal: JobTaskDeal): Job['runs'][number] => {
@@ -72,7 +70,7 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
     spec,
     status: statusOfPhase(task.phase),
     phase: task.phase,
-    detail: task.phase === 'open' && task.detail === '' ? waitingWords(waiting) : task.detail,
+    detail: why && task.detail === '' ? why.sentence : task.detail,
     waiting,
     token,
     bounty: `${task.terms?.bounty ?? parseAmount(file.bounty, token.decimals, 'bounty')}`,
@@ -90,14 +88,6 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
     endedAt: task.endedAt,
     createdAt: task.createdAt,
   };
-}
-
-function waitingWords(waiting: Job['waiting']): string {
-  if (waiting.length === 0) return 'Waiting for a provider.';
-  const parts = waiting
-    .toSorted((a, b) => b.offers - a.offers)
-    .map(({ reason, offers }) => `${offers} ${offers === 1 ? 'offer' : 'offers'} ${reason}`);
-  return `Waiting: ${parts.join(', ')}.`;
 }
 
 function tokenNamed(tokens: readonly Token[], text: string): Token {

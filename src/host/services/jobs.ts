@@ -5,12 +5,12 @@ import type { ApiServices } from '../../api/services.ts';
 import { pushCarToKubo } from '../../content/car.ts';
 import { expandJob } from '../../renter/job-files/expand-job.ts';
 import { readJobFile } from '../../renter/job-files/read-job-file.ts';
-import { STRATEGY_NAMES } from '../../renter/jobs/plan-cycle.ts';
+import { STRATEGY_NAMES } from '../../renter/jobs/scheduling.ts';
+import { STRATEGIES } from '../../renter/schedule/strategies.ts';
 import { readAll } from '../../renter/jobs/check-result.ts';
 import { withSampleParams } from '../../renter/jobs/resolve-inputs.ts';
 import { Emitter } from '../../shared/emitter.ts';
 import { AppError } from '../../shared/errors.ts';
-import type { Bytes32 } from '../../shared/ids.ts';
 import { JOB_STATUSES } from '../../shared/job-spec.ts';
 import type { JobTask, JobTaskPhase } from '../../store/ledger.ts';
 import type { Rooms } from '../rooms.ts';
@@ -115,7 +115,6 @@ export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
         bounty: escrow / BigInt(tasks),
         priority: file.priority,
         createdAt: rooms.clock.now(),
-        minStake: 0n,
         excluded: [],
       });
       return {
@@ -126,7 +125,7 @@ export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
         missing: `${missing}`,
         feeBps,
         fittingOffers: outlook.fitting,
-        waiting: outlook.waiting.map(({ reason, offers }) => ({ reason, offers })),
+        waiting: outlook.reasons.map(({ reason, offers }) => ({ reason, offers })),
       };
     },
     submit: async ({ commandId, file }, { signal }) => ({
@@ -173,7 +172,7 @@ export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
         yield* keptLogs(task.resultCid);
         return;
       }
-      const options = { follow, fromByte: 0, ...(dealId === undefined ? {} : { dealId: dealId as Bytes32 }) };
+      const options = { follow, fromByte: 0, ...(dealId === undefined ? {} : { dealId }) };
       yield* sessions.frames(await deskOf(task).logs(taskId, options, signal), true, signal);
     },
     checkpoint: async ({ taskId }, { signal }) => {
@@ -239,6 +238,6 @@ export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
 
 function schedulingView({ jobs }: Rooms): ApiOutputs['jobs']['scheduling'] {
   const { automatic, strategy, waiting, lastCycleAt, lastAssigned, lastMs } = jobs.scheduling.status;
-  const strategies = STRATEGY_NAMES.map((name) => ({ name, about: name }));
+  const strategies = STRATEGY_NAMES.map((name) => ({ name, about: STRATEGIES[name].about }));
   return { automatic, strategy, strategies, waiting, lastCycleAt, lastAssigned, lastMs };
 }

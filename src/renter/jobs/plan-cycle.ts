@@ -1,15 +1,23 @@
+import type { JobRequirements } from '../../chain/chain.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { Standing } from '../../store/indexed-jobs.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
-
-export const STRATEGY_NAMES = ['cheapest'] as const;
-export type StrategyName = (typeof STRATEGY_NAMES)[number];
+import { assign } from '../schedule/assign.ts';
+import type { ScheduleOffer } from '../schedule/schedule-types.ts';
+import type { StrategyName } from '../schedule/strategies.ts';
 
 /** So many offers are out of the question for this reason. */
 export interface WaitingReason {
   reason: string;
   offers: number;
+}
+
+/** Why a task waits. */
+export interface Waiting {
+  reasons: readonly WaitingReason[];
+  /** For people. */
+  sentence: string;
 }
 
 /** A task as the scheduler sees it. */
@@ -18,10 +26,10 @@ export interface PlannedTask {
   account: Address;
   spec: JobSpec;
   token: Address;
+  /** Of all copies together. */
   bounty: bigint;
   priority: number;
   createdAt: number;
-  minStake: bigint;
   /** Providers that are not asked (again). */
   excluded: readonly Address[];
 }
@@ -29,97 +37,96 @@ export interface PlannedTask {
 export interface CyclePlan {
   /** As many offers as the task has copies, each of another provider. */
   chosen: Map<string, IndexedOffer[]>;
-  waiting: Map<string, WaitingReason[]>;
-  /** Offers that could take a task now or once they are free. */
-  fitting: Map<string, number>;
+  waiting: Map<string, Waiting>;
+  lastTurn: Address | null;
 }
 
 export interface CycleInput {
   tasks: readonly PlannedTask[];
   offers: readonly IndexedOffer[];
   strategy: StrategyName;
-  standingOf(provider: Address): Standing;
+  lastTurn: Address | null;
+  requirements: JobRequirements;
+  standingOf: (provider: Address) => Standing;
   /** Units of an offer that are free and not promised. */
-  freeOf(offer: IndexedOffer): number;
-  /** Why an offer is left out for now, whatever the task. */
-  leftOut(offerId: Bytes32): string | null;
+  freeOf: (offer: IndexedOffer) => number;
+  /** What the provider of an offer that is left out for now has said. */
+  leftOut: (offerId: Bytes32) => string | null;
   /** Unix seconds. */
   now: number;
-  practice: boolean;
 }
 
 /** Which task goes where now, and why the others wait. */
-export function planCycle(input: CycleInput): CyclePlan {
-  const { tasks, offers, standingOf, freeOf, leftOut } = input;
+export function planCycle({
+  tasks,
+  offers,
+  strategy,
+  lastTurn,
+  requirements,
+  standingOf,
+  freeOf,
+  leftOut,
+  now,
+}: CycleInput): CyclePlan {
+  const { minProviderStake, slashBps, inactiveBelow } = requirements;
+  const risk = (minProviderStake * BigInt(slashBps)) / 10_000n;
   const standings = new Map<Address, Standing>();
-  const standing = (provider: Address): Standing => {
-    const known = standings.get(provider) ?? standingOf(provider);
-    standings.set(provider, known);
-    return known;
-  };
-  const free = new Map(offers.map((offer) => [offer.offerId, freeOf(offer)]));
-  const plan: CyclePlan = { chosen: new Map(), waiting: new Map(), fitting: new Map() };
-  const order = tasks.toSorted((a, b) => b.priority - a.priority || a.createdAt - b.createdAt);
-  for (const task of order) {
-    const counts = new Map<string, number>();
-    const no = (reason: string) => counts.set(reason, (counts.get(reason) ?? 0) + 1);
-    const fitting: IndexedOffer[] = [];
-    let able = 0;
-    for (const offer of offers) {
-      const why = misfit(task, offer, standing(offer.provider), input);
-      if (why !== null) {
-        no(why);
-        continue;
-      }
-      able += 1;
-      const passing = leftOut(offer.offerId) ?? ((free.get(offer.offerId) ?? 0) < 1 ? 'busy with other work' : null);
-      if (passing === null) fitting.push(offer);
-      else no(passing);
+  const refusals = new Map<string, number>();
+  const pool: ScheduleOffer[] = [];
+  for (const offer of offers) {
+    const refusal = leftOut(offer.offerId);
+    if (refusal !== null) {
+      refusals.set(refusal, (refusals.get(refusal) ?? 0) + 1);
+      continue;
     }
-    plan.fitting.set(task.taskId, able);
-    const { verification } = task.spec;
-    const copies = verification.tier === 'redundancy' ? verification.copies : 1;
-    const chosen: IndexedOffer[] = [];
-    for (const offer of fitting.toSorted((a, b) => costOf(a) - costOf(b))) {
-      if (chosen.length < copies && !chosen.some(({ provider }) => provider === offer.provider)) chosen.push(offer);
-    }
-    if (chosen.length === copies) {
-      plan.chosen.set(task.taskId, chosen);
-      for (const { offerId } of chosen) free.set(offerId, (free.get(offerId) ?? 0) - 1);
-    } else {
-      if (chosen.length > 0) no(`free, but the job needs ${copies} different owners at once`);
-      plan.waiting.set(
-        task.taskId,
-        [...counts].map(([reason, many]) => ({ reason, offers: many })),
-      );
-    }
+    const standing = standings.get(offer.provider) ?? standingOf(offer.provider);
+    standings.set(offer.provider, standing);
+    pool.push({
+      ...offer,
+      free: freeOf(offer),
+      reputation: standing.reputation / 100,
+      // What answers for other jobs already cannot answer for this one.
+      stake: standing.staked - standing.atRisk >= risk ? standing.staked : 0n,
+      active: standing.reputation >= inactiveBelow * 100,
+    });
   }
-  return plan;
+  const copiesOf = new Map(tasks.map(({ taskId, spec }) => [taskId, copies(spec)]));
+  const schedule = assign({
+    offers: pool,
+    strategy,
+    now,
+    lastTurn,
+    tasks: tasks.map(({ taskId, account, spec, token, bounty, priority, createdAt, excluded }) => ({
+      id: taskId,
+      resources: spec.resources,
+      bounty: bounty / BigInt(copies(spec)),
+      token,
+      runSeconds: spec.timeouts.runSeconds,
+      minStake: minProviderStake,
+      priority,
+      createdAt,
+      excluded: [account, ...excluded],
+      copiesWanted: copies(spec),
+    })),
+  });
+  const byId = new Map(offers.map((offer) => [offer.offerId, offer]));
+  const chosen = new Map<string, IndexedOffer[]>();
+  for (const { taskId, offerId } of schedule.assignments) {
+    const offer = byId.get(offerId);
+    if (offer) chosen.set(taskId, [...(chosen.get(taskId) ?? []), offer]);
+  }
+  // Copies are given away together or not at all.
+  for (const [taskId, given] of chosen) if (given.length < (copiesOf.get(taskId) ?? 1)) chosen.delete(taskId);
+  const said = [...refusals].map(([reason, many]) => ({ reason, offers: many }));
+  const waiting = new Map<string, Waiting>();
+  for (const { taskId, reasons, sentence } of schedule.waiting) {
+    const more = said.map(({ reason, offers: many }) => ` ${many} left out for now (${reason})`).join('');
+    waiting.set(taskId, {
+      reasons: [...reasons, ...said],
+      sentence: `${sentence}${more === '' ? '' : ` Also${more}.`}`,
+    });
+  }
+  return { chosen, waiting, lastTurn: schedule.lastTurn };
 }
 
-const costOf = ({ price, unit }: IndexedOffer): number => Number(price) / unit;
-
-function misfit(
-  task: PlannedTask,
-  offer: IndexedOffer,
-  standing: Standing,
-  { now, practice }: Pick<CycleInput, 'now' | 'practice'>,
-): string | null {
-  const { resources, timeouts } = task.spec;
-  if (offer.provider === task.account) return 'your own';
-  if (task.excluded.includes(offer.provider)) return 'of providers that failed this job before';
-  if (offer.status !== 'active' || offer.endsBy < now) return 'not on the market now';
-  const cards = offer.gpuType === 'CPU' ? 0 : offer.gpuCount;
-  if (resources.gpuCount > cards) return 'with too few cards';
-  if (resources.gpuMemoryGb > offer.gpuMemoryGb) return 'with too little memory';
-  if (resources.gpuType && resources.gpuType.toLowerCase() !== offer.gpuType.toLowerCase()) return 'of another type';
-  if (resources.gpuModel && !offer.gpuModel.toLowerCase().includes(resources.gpuModel.toLowerCase()))
-    return 'of another model';
-  if (offer.token !== task.token) {
-    if (!practice) return 'priced in another token';
-  } else if ((offer.price * BigInt(timeouts.runSeconds) + BigInt(offer.unit) - 1n) / BigInt(offer.unit) > task.bounty) {
-    return 'over your price';
-  }
-  if (standing.staked < task.minStake) return 'of providers that take no jobs (too little stake)';
-  return null;
-}
+const copies = ({ verification }: JobSpec): number => (verification.tier === 'redundancy' ? verification.copies : 1);

@@ -1,13 +1,14 @@
 import type { Chain } from '../../chain/chain.ts';
 import { toAppError } from '../../shared/errors.ts';
-import { ETH, type Bytes32 } from '../../shared/ids.ts';
+import { ETH, type Address, type Bytes32 } from '../../shared/ids.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { Ledger } from '../../store/ledger.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import type { Refusal } from './assign-task.ts';
 import type { JobDesk } from './job-desk.ts';
-import { planCycle, STRATEGY_NAMES, type PlannedTask, type StrategyName, type WaitingReason } from './plan-cycle.ts';
+import { planCycle, type CycleInput, type PlannedTask, type Waiting } from './plan-cycle.ts';
+import { STRATEGIES, type StrategyName } from '../schedule/strategies.ts';
 import type { TaskFlow } from './task-flow.ts';
 
 export interface SchedulingStatus {
@@ -29,6 +30,8 @@ export interface SchedulingParts {
   /** Reasons of these tasks, or the figures, changed. */
   onChange(taskIds: readonly string[]): void;
 }
+
+export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];
 
 const SETTING = 'jobs.scheduling';
 const PAGE = 500;
@@ -52,7 +55,7 @@ interface LeftOut {
 export class Scheduling {
   readonly #parts: SchedulingParts;
   readonly #desks = new Set<JobDesk>();
-  readonly #reasons = new Map<string, readonly WaitingReason[]>();
+  readonly #reasons = new Map<string, Waiting>();
   readonly #leftOut = new Map<Bytes32, LeftOut>();
   /** Units of an offer that assignments under way will take. */
   readonly #promised = new Map<Bytes32, number>();
@@ -63,7 +66,7 @@ export class Scheduling {
   #again = false;
   #closed = false;
   #retry: NodeJS.Timeout | null = null;
-  #minStake = 0n;
+  #lastTurn: Address | null = null;
   readonly #off: () => void;
 
   constructor(parts: SchedulingParts) {
@@ -75,7 +78,7 @@ export class Scheduling {
         : { automatic: true, strategy: '' };
     this.#status = {
       automatic: automatic !== false,
-      strategy: STRATEGY_NAMES.find((name) => name === strategy) ?? 'cheapest',
+      strategy: STRATEGY_NAMES.find((name) => name === strategy) ?? 'priority',
       waiting: 0,
       lastCycleAt: null,
       lastAssigned: 0,
@@ -103,8 +106,8 @@ export class Scheduling {
   }
 
   /** Why a task waits, as the last cycle found it. */
-  reasonsOf(taskId: string): readonly WaitingReason[] {
-    return this.#reasons.get(taskId) ?? [];
+  reasonsOf(taskId: string): Waiting {
+    return this.#reasons.get(taskId) ?? { reasons: [], sentence: 'Waiting for a provider.' };
   }
 
   set({ automatic, strategy }: { automatic?: boolean; strategy?: StrategyName }): void {
@@ -141,10 +144,13 @@ export class Scheduling {
     return { assigned: taskIds.length, waiting: this.#waiting().length, taskIds };
   }
 
-  /** How many offers could take this work, were it submitted now, and what is against the others. */
-  async outlook(task: PlannedTask): Promise<{ fitting: number; waiting: readonly WaitingReason[] }> {
-    const plan = planCycle({ ...(await this.#input()), tasks: [task] });
-    return { fitting: plan.fitting.get(task.taskId) ?? 0, waiting: plan.waiting.get(task.taskId) ?? [] };
+  /** How many offers could take this work now, and what is against the others. */
+  async outlook(task: PlannedTask): Promise<{ fitting: number } & Waiting> {
+    // As if every unit were taken: whoever could take it stands under that reason.
+    const { waiting } = planCycle({ ...(await this.#input()), freeOf: () => 0, tasks: [task] });
+    const { reasons, sentence } = waiting.get(task.taskId) ?? { reasons: [], sentence: '' };
+    const fitting = reasons.find(({ reason }) => reason === 'taken')?.offers ?? 0;
+    return { fitting, reasons: reasons.filter(({ reason }) => reason !== 'taken'), sentence };
   }
 
   close(): void {
@@ -171,13 +177,15 @@ export class Scheduling {
     // Everything that changes in this turn of the event loop is one change.
     await new Promise((resolve) => setImmediate(resolve));
     const { clock, log } = this.#parts;
+    const waiting = this.#waiting();
+    const before = [...this.#reasons.keys()];
+    if (waiting.length === 0 && before.length === 0) return [];
     const input = await this.#input();
     const room = Math.max(0, AT_ONCE - this.#under.size);
-    const waiting = this.#waiting();
     const startedMs = clock.monotonicMs();
-    const plan = planCycle({ ...input, tasks: waiting.map(({ flow }) => plannedTask(flow, this.#minStake)) });
+    const plan = planCycle({ ...input, tasks: waiting.map(({ flow }) => plannedTask(flow)) });
     const lastMs = clock.monotonicMs() - startedMs;
-    const before = [...this.#reasons.keys()];
+    this.#lastTurn = plan.lastTurn;
     this.#reasons.clear();
     for (const [taskId, reasons] of plan.waiting) this.#reasons.set(taskId, reasons);
     const chosen = waiting.filter(({ flow }) => plan.chosen.has(flow.taskId)).slice(0, room);
@@ -235,22 +243,22 @@ export class Scheduling {
     this.#retry.unref();
   }
 
-  async #input(): Promise<Omit<Parameters<typeof planCycle>[0], 'tasks'>> {
+  async #input(): Promise<Omit<CycleInput, 'tasks'>> {
     const { chain, clock } = this.#parts;
     const [offers, requirements] = await Promise.all([this.#allOffers(), chain.reads.jobRequirements()]);
-    this.#minStake = requirements.minProviderStake;
     const now = clock.now();
     return {
       offers,
+      requirements,
       strategy: this.#status.strategy,
+      lastTurn: this.#lastTurn,
       standingOf: (provider) => chain.standing(provider),
       freeOf: ({ offerId, free }) => free - (this.#promised.get(offerId) ?? 0),
       leftOut: (offerId) => {
         const out = this.#leftOut.get(offerId);
-        return out && out.until > now ? `left out for now: ${out.reason}` : null;
+        return out && out.until > now ? out.reason : null;
       },
       now,
-      practice: chain.profile.practice,
     };
   }
 
@@ -276,7 +284,7 @@ export class Scheduling {
   }
 }
 
-const plannedTask = ({ taskId, task, spec, excluded }: TaskFlow, minStake: bigint): PlannedTask => ({
+const plannedTask = ({ taskId, task, spec, excluded }: TaskFlow): PlannedTask => ({
   taskId,
   account: task.account,
   spec,
@@ -284,6 +292,5 @@ const plannedTask = ({ taskId, task, spec, excluded }: TaskFlow, minStake: bigin
   bounty: task.terms?.bounty ?? 0n,
   priority: task.priority,
   createdAt: task.createdAt,
-  minStake: task.terms?.minStake ?? minStake,
   excluded,
 });
