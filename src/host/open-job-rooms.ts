@@ -65,12 +65,12 @@ export async function openJobRooms(parts: {
   deals: Deals;
   clock: Clock;
   log: Log;
-  notify(
+  notify: (
     level: Notification['level'],
     title: string,
     body: string,
     about: Partial<Pick<Notification, 'taskId' | 'dealId'>>,
-  ): void;
+  ) => void;
 }): Promise<OpenJobRooms> {
   const { dataDir, chain, ledger, wallet, engine, line, network, sharing, deals, clock, log, notify } = parts;
   const stack = new AsyncDisposableStack();

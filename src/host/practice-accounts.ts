@@ -405,7 +405,8 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
     withEndpoints,
     async recover() {
       const failed = (name: string) => (thrown: unknown) => {
-        if (!closed) log.warn({ account: name, message: toAppError(thrown).message }, 'a practice account is not ready');
+        if (!closed)
+          log.warn({ account: name, message: toAppError(thrown).message }, 'a practice account is not ready');
       };
       for (const entry of stored) {
         await hold(entry).then(() => void bring(entry).catch(failed(entry.name)), failed(entry.name));

@@ -28,7 +28,7 @@ export class CallBatcher {
   readonly #waiting: Item[] = [];
   readonly #known = new Map<string, Promise<boolean>>();
   readonly #life = new AbortController();
-  #running: Promise<void> | null = null;
+  #running = false;
 
   constructor(parts: { sender: Pick<Chain, 'send'>; calls: Pick<ChainCalls, 'batch'>; log: Log }) {
     this.#send = parts.sender;
@@ -54,7 +54,7 @@ export class CallBatcher {
       this.#waiting.push({ key, call, isNeeded, onWaiting, done, failed });
     }).finally(() => this.#known.delete(key));
     this.#known.set(key, result);
-    this.#running ??= this.#run();
+    if (!this.#running) void this.#run();
     return result;
   }
 
@@ -64,6 +64,7 @@ export class CallBatcher {
   }
 
   async #run(): Promise<void> {
+    this.#running = true;
     // Everything that asks in this turn of the event loop travels together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
@@ -72,7 +73,7 @@ export class CallBatcher {
         for (const item of group) item.failed(thrown);
       });
     }
-    this.#running = null;
+    this.#running = false;
   }
 
   #take(): Item[] {
@@ -108,9 +109,8 @@ export class CallBatcher {
     }
     for (const item of group) {
       try {
-        if (!(await item.isNeeded())) item.done(false);
-        else if (await this.#insist(item.call, item.key, item.onWaiting)) item.done(true);
-        else if (!(await item.isNeeded())) item.done(false);
+        const sent = (await item.isNeeded()) && (await this.#insist(item.call, item.key, item.onWaiting));
+        if (sent || !(await item.isNeeded())) item.done(sent);
         else item.failed(new AppError('reverted', `The contract refuses to ${item.call.label}.`));
       } catch (thrown) {
         item.failed(toAppError(thrown));

@@ -1,28 +1,25 @@
 import { keccak256, toUtf8Bytes } from 'ethers';
 import type { ChainEvent, JobEvent } from '../../chain/events.ts';
-import { insist } from '../../chain/insist.ts';
 import type { PeerStream } from '../../peer/peer-link.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
-import { jobFileSchema, jobSpecSchema, type JobFile, type JobFileInput } from '../../shared/job-spec.ts';
+import type { JobFile } from '../../shared/job-spec.ts';
 import { formatAmount, parseAmount, type Token } from '../../shared/money.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import type { JobTask } from '../../store/ledger.ts';
 import { expandJob } from '../job-files/expand-job.ts';
 import { specText } from '../job-files/spec-text.ts';
-import { assignTask, recoverAssigning, termsPartsOf, type Refusal } from './assign-task.ts';
+import { assignTask, recoverAssigning, type Refusal } from './assign-task.ts';
+import { batchSummary } from './batch-summary.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { cachedRequirements, type JobDeskRoom } from './job-desk-room.ts';
-import { waitingTerms } from './make-terms.ts';
 import { askJob, ProviderLines } from './provider-lines.ts';
+import { Poster } from './poster.ts';
+import { rerunFile } from './rerun-file.ts';
 import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
 import { currentDeals, isTaskOver } from './task-facts.ts';
 import { TaskFlow, type FlowRoom } from './task-flow.ts';
 
-/** Posted in one transaction at most. */
-const POST_TOGETHER = 20;
-const POST_AGAIN_SECONDS = 10;
-const MOST_POST_FAILURES = 3;
 const TICK_MS = 1000;
 const PAGE = 1000;
 /** Tasks of one account that have not ended. */
@@ -38,11 +35,9 @@ export class JobDesk {
   readonly #room: FlowRoom & { requirements: ReturnType<typeof cachedRequirements>['get'] };
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows = new Map<string, TaskFlow>();
-  readonly #postFailures = new Map<string, number>();
+  readonly #poster: Poster;
   readonly #life = new AbortController();
   readonly #ticker: NodeJS.Timeout;
-  #posting: Promise<void> | null = null;
-  #authorized = false;
 
   constructor(room: JobDeskRoom) {
     this.#requirements = cachedRequirements(room);
@@ -57,6 +52,15 @@ export class JobDesk {
       requirements: () => this.#requirements.get(),
       onTask: (task) => this.#onTask(task),
     };
+    this.#poster = new Poster({
+      room: this.#room,
+      requirements: this.#requirements,
+      flows: () => this.#flows.values(),
+      bountyOf: ({ file }) => {
+        const token = this.tokenOf(file.token);
+        return { token: token.address, bounty: bountyOf(file, token) };
+      },
+    });
     this.#ticker = setInterval(() => this.#tick(), room.tickMs ?? TICK_MS);
     this.#ticker.unref();
   }
@@ -159,7 +163,7 @@ export class JobDesk {
     }
     await policy.commit(`jobs:${batchId}`);
     for (const taskId of taskIds) this.#room.onChange(taskId);
-    this.#post();
+    this.#poster.post();
     return { batchId, taskIds };
   }
 
@@ -213,7 +217,8 @@ export class JobDesk {
       const task = this.#room.ledger.tasks.byJob(event.jobId);
       const flow = task && this.#flows.get(task.taskId);
       flow?.onChain(event);
-      if (event.kind === 'JobSettled' || event.kind === 'JobConcluded' || event.kind === 'JobCancelled') this.#post();
+      if (event.kind === 'JobSettled' || event.kind === 'JobConcluded' || event.kind === 'JobCancelled')
+        this.#poster.post();
     }
   }
 
@@ -232,15 +237,16 @@ export class JobDesk {
       ({ cursor } = page);
     } while (cursor !== null);
     for (const flow of this.#flows.values()) {
-      if (flow.task.phase === 'posting') this.#sendPost(flow);
+      if (flow.task.phase === 'posting') this.#poster.send(flow);
       else if (flow.task.phase === 'assigning') this.#recoverAssigning(flow);
       else flow.poke();
     }
-    this.#post();
+    this.#poster.post();
   }
 
   close(): void {
     this.#life.abort();
+    this.#poster.close();
     clearInterval(this.#ticker);
     for (const flow of this.#flows.values()) flow.dispose();
     this.#room.batcher.close();
@@ -308,108 +314,6 @@ export class JobDesk {
     return first ? Array.from({ length: first.of }, (_, index) => `${batchId}-${index}`) : [];
   }
 
-  /** Posts what waits, several in one transaction. */
-  #post(): void {
-    this.#posting ??= this.#postAll()
-      .catch((thrown: unknown) => {
-        if (!this.#life.signal.aborted) this.#room.log.warn({ message: toAppError(thrown).message }, 'posting waits');
-      })
-      .finally(() => {
-        this.#posting = null;
-      });
-  }
-
-  #due(): TaskFlow[] {
-    const now = this.#room.clock.now();
-    return [...this.#flows.values()].filter(({ task }) => task.phase === 'waiting' && task.notBefore <= now);
-  }
-
-  async #postAll(): Promise<void> {
-    // Events that are just being written move tasks: look after them.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.#due().length === 0) return;
-    await this.#authorize();
-    const { ledger, chain } = this.#room;
-    for (
-      let group = this.#due().slice(0, POST_TOGETHER);
-      group.length > 0;
-      group = this.#due().slice(0, POST_TOGETHER)
-    ) {
-      const requirements = await this.#requirements.get();
-      ledger.transaction(() => {
-        for (const flow of group) {
-          if (flow.task.phase !== 'waiting') continue;
-          const token = this.tokenOf(flow.file.token);
-          const money = { token: token.address, bounty: bountyOf(flow.file, token) };
-          const nonce = `${flow.taskId}:${crypto.randomUUID()}`;
-          const parts = termsPartsOf(this.#room, flow, money, requirements, nonce);
-          const terms = waitingTerms(parts, flow.file.assignment);
-          flow.set({
-            phase: 'posting',
-            detail: 'The bounty is being put into escrow.',
-            terms,
-            jobId: chain.calls.jobId(terms),
-            attempts: flow.task.attempts + 1,
-          });
-        }
-      });
-      for (const flow of group) this.#sendPost(flow);
-    }
-  }
-
-  #sendPost(flow: TaskFlow): void {
-    const { terms, jobId, specText: text } = flow.task;
-    const { chain, batcher, clock, log } = this.#room;
-    if (!terms || !jobId || flow.task.phase !== 'posting') return;
-    const isNeeded = async () => (await chain.reads.jobDeal(jobId)).state === 'none';
-    batcher
-      .add(`job:post:${jobId}`, chain.calls.postJob(terms, text), isNeeded, (reason) => {
-        if (flow.task.phase === 'posting') flow.set({ detail: `Posting waits: ${reason}` });
-      })
-      .then(
-        () => this.#postFailures.delete(flow.taskId),
-        (thrown: unknown) => {
-          if (this.#life.signal.aborted || flow.task.phase !== 'posting') return;
-          const { message } = toAppError(thrown);
-          log.warn({ taskId: flow.taskId, message }, 'a job could not be posted');
-          this.#requirements.forget();
-          const failures = (this.#postFailures.get(flow.taskId) ?? 0) + 1;
-          this.#postFailures.set(flow.taskId, failures);
-          const attempts = flow.task.attempts - 1;
-          if (failures >= MOST_POST_FAILURES) {
-            flow.set({
-              phase: 'failed',
-              detail: `It could not be posted: ${message}`,
-              refund: 0n,
-              endedAt: clock.now(),
-            });
-          } else {
-            const notBefore = clock.now() + POST_AGAIN_SECONDS;
-            flow.set({
-              phase: 'waiting',
-              detail: `Not posted yet: ${message}`,
-              terms: null,
-              jobId: null,
-              attempts,
-              notBefore,
-            });
-          }
-        },
-      );
-  }
-
-  async #authorize(): Promise<void> {
-    if (this.#authorized) return;
-    const { chain, account, log } = this.#room;
-    const { jobs } = chain.profile.contracts;
-    if (!jobs) throw new AppError('unsupported', `The network ${chain.profile.name} has no contract for jobs.`);
-    if (!(await chain.reads.isAuthorized(account.address, jobs))) {
-      const commandId = `authorize:${account.address}:${jobs}`;
-      await insist(account, chain.calls.authorize(jobs, true), { commandId, signal: this.#life.signal, log });
-    }
-    this.#authorized = true;
-  }
-
   #recoverAssigning(flow: TaskFlow): void {
     recoverAssigning(this.#room, flow).catch((thrown: unknown) => {
       if (this.#life.signal.aborted) return;
@@ -439,16 +343,16 @@ export class JobDesk {
   #tick(): void {
     const now = this.#room.chain.now();
     for (const flow of this.#flows.values()) flow.tick(now);
-    if (this.#due().length > 0) this.#post();
+    if (this.#poster.due().length > 0) this.#poster.post();
   }
 
   #onTask(task: JobTask): void {
-    const { onChange, onWaiting, ledger, policy, log } = this.#room;
-    onChange(task.taskId);
-    if (task.phase === 'open') onWaiting();
+    const { ledger, policy, log } = this.#room;
+    this.#room.onChange(task.taskId);
+    if (task.phase === 'open') this.#room.onWaiting();
     if (!isTaskOver(task)) return;
     this.#flows.delete(task.taskId);
-    this.#postFailures.delete(task.taskId);
+    this.#poster.forget(task.taskId);
     const counts = ledger.tasks.count({ account: task.account, batchId: task.batchId });
     const ended = (counts.verified ?? 0) + (counts.failed ?? 0) + (counts.cancelled ?? 0);
     if (ended < task.of) return;
@@ -456,8 +360,8 @@ export class JobDesk {
     policy.endDeal(task.batchId).catch((thrown: unknown) => {
       log.warn({ batchId: task.batchId, message: toAppError(thrown).message }, 'the spending limits were not written');
     });
-    const { level, title, body } = summaryOf(task, counts);
-    if (title !== '') this.#room.notify(level, title, body, task.taskId);
+    const said = batchSummary(task, counts);
+    if (said) this.#room.notify(said.level, said.title, said.body, task.taskId);
   }
 
   /** Inputs of an ended submission may be evicted. */
@@ -487,50 +391,4 @@ function bountyOf(file: JobFile, token: Token): bigint {
   const bounty = parseAmount(file.bounty, token.decimals, 'bounty');
   if (bounty > 0n) return bounty;
   throw new AppError('bad-input', 'A job needs a bounty: nobody works for nothing.', { field: 'bounty' });
-}
-
-function summaryOf(
-  task: JobTask,
-  counts: Partial<Record<JobTask['phase'], number>>,
-): { level: 'success' | 'warning' | 'error'; title: string; body: string } {
-  const name = task.name === '' ? 'Your job' : `“${task.name}”`;
-  const { verified = 0, failed = 0, cancelled = 0 } = counts;
-  if (verified + failed === 0) return { level: 'success', title: '', body: '' };
-  if (task.of === 1) {
-    return verified === 1
-      ? { level: 'success', title: `${name} is done`, body: task.detail }
-      : { level: 'error', title: `${name} failed`, body: task.detail };
-  }
-  const parts = [`${verified} of ${task.of} tasks are done`];
-  if (failed > 0) parts.push(`${failed} failed`);
-  if (cancelled > 0) parts.push(`${cancelled} were taken back`);
-  return {
-    level: failed === 0 ? 'success' : verified === 0 ? 'error' : 'warning',
-    title: `${name} has ended`,
-    body: `${parts.join(', ')}.`,
-  };
-}
-
-/** The job file of one task as it was posted, array values and addresses of inputs filled in. */
-function rerunFile(task: JobTask): JobFile {
-  const spec = jobSpecSchema.parse(JSON.parse(task.specText));
-  const { array: _array, inputs: _inputs, ...rest } = jobFileSchema.parse(task.file);
-  const secrets = task.secrets ?? {};
-  if (spec.secrets.some((name) => secrets[name] === undefined)) {
-    throw new AppError('bad-input', `The secret ${spec.secrets[0]} is not kept after a job has ended.`, {
-      field: 'secrets',
-      next: 'Submit the job again with its secrets.',
-    });
-  }
-  const { work } = spec;
-  const inputs = spec.inputs.map((input): JobFileInput => {
-    if (input.from === 'url') return { path: input.path, url: input.url, sha256: input.sha256 };
-    return input.from === 'ipfs' ? { path: input.path, ipfs: input.cid } : { path: input.path, content: input.cid };
-  });
-  return {
-    ...rest,
-    secrets,
-    work: work.type === 'kernel' ? work : { ...work, env: { ...work.env, ...spec.task?.values } },
-    inputs,
-  };
 }

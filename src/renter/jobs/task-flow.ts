@@ -1,6 +1,5 @@
 import type { JobEvent } from '../../chain/events.ts';
-import type { PeerConnection } from '../../peer/peer-link.ts';
-import { AppError, toAppError } from '../../shared/errors.ts';
+import { AppError, assertNever, toAppError } from '../../shared/errors.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
 import type { RunStatus } from '../../shared/job-protocol.ts';
 import { jobFileSchema, jobSpecSchema, type JobFile, type JobSpec } from '../../shared/job-spec.ts';
@@ -16,7 +15,7 @@ import type { CallBatcher } from './call-batcher.ts';
 import { checkResult } from './check-result.ts';
 import { fetchResult, resultPin } from './fetch-result.ts';
 import type { JobDeskRoom } from './job-desk-room.ts';
-import { askJob, type ProviderAt, type ProviderLines } from './provider-lines.ts';
+import type { ProviderAt, ProviderLines } from './provider-lines.ts';
 import {
   CANCELLED,
   currentDeals,
@@ -28,6 +27,7 @@ import {
   withDeal,
   type TaskVerdict,
 } from './task-facts.ts';
+import { TaskLines } from './task-lines.ts';
 
 export interface FlowRoom extends JobDeskRoom {
   lines: ProviderLines;
@@ -40,7 +40,6 @@ export interface FlowRoom extends JobDeskRoom {
 const PATIENCE_SECONDS = 2;
 /** Copies that do not show themselves are waited for by everybody; who concludes is one of many. */
 const CONCLUDE_PATIENCE_SECONDS = 5;
-const BEGIN_AGAIN_MS = 1000;
 /** Part of a window that is kept for challenging a result that cannot be had. */
 const LAST_PART = 5;
 /** A result that was paid and cannot be fetched is given up after this long. */
@@ -56,8 +55,6 @@ export class TaskFlow {
   readonly spec: JobSpec;
   /** Without its secrets. */
   readonly file: JobFile;
-  /** What providers say about their runs now. */
-  readonly live = new Map<Bytes32, RunStatus>();
   /** Of the result on its way here. */
   fetching: Progress | null = null;
   /** Providers asked to take it now; they may read its inputs. */
@@ -65,7 +62,7 @@ export class TaskFlow {
   readonly #room: FlowRoom;
   readonly #steps = new Serial();
   readonly #life = new AbortController();
-  readonly #followed = new Map<Bytes32, () => void>();
+  readonly #lines: TaskLines;
   #task: JobTask;
   #queued = false;
   /** Real milliseconds, and unix seconds by the chain, from which it is looked at again. */
@@ -80,6 +77,19 @@ export class TaskFlow {
     this.taskId = task.taskId;
     this.spec = jobSpecSchema.parse(JSON.parse(task.specText));
     this.file = jobFileSchema.parse(task.file);
+    this.#lines = new TaskLines({
+      lines: room.lines,
+      signal: this.#life.signal,
+      task: () => this.#task,
+      providerOf: (deal) => this.providerOf(deal),
+      onChange: () => room.onChange(this.taskId),
+      onStatus: (deal, status) => this.#heard(deal, status),
+    });
+  }
+
+  /** What providers say about their runs now. */
+  get live(): ReadonlyMap<Bytes32, RunStatus> {
+    return this.#lines.live;
   }
 
   get task(): JobTask {
@@ -155,16 +165,6 @@ export class TaskFlow {
       ...change,
       ...(detail === undefined ? {} : { detail: detail.slice(0, MAX_DETAIL) }),
     });
-    this.changed();
-  }
-
-  /** The book was written by somebody who had several tasks at hand. */
-  took(task: JobTask): void {
-    this.#task = task;
-    this.changed();
-  }
-
-  changed(): void {
     if (this.isOver) this.dispose();
     this.#room.onTask(this.#task);
   }
@@ -193,8 +193,7 @@ export class TaskFlow {
   /** Forgets the task in memory. */
   dispose(): void {
     this.#life.abort();
-    for (const leave of this.#followed.values()) leave();
-    this.#followed.clear();
+    this.#lines.leave();
   }
 
   async #step(): Promise<void> {
@@ -206,14 +205,14 @@ export class TaskFlow {
         return;
       case 'open':
         await this.#stepOpen();
-        this.#follow();
+        if (!this.#lines.follow()) this.later();
         return;
       case 'assigned':
-        this.#follow();
+        if (!this.#lines.follow()) this.later();
         await this.#stepAssigned();
         return;
       case 'submitted':
-        this.#leaveLines();
+        this.#lines.leave();
         if (this.#task.terms?.copies === 1) {
           this.set({ phase: 'verifying', detail: 'The result is on its way here.' });
           await this.#stepVerifying();
@@ -228,7 +227,12 @@ export class TaskFlow {
       case 'refunding':
         await this.#cancelOnChain();
         return;
+      case 'verified':
+      case 'failed':
+      case 'cancelled':
+        return;
       default:
+        assertNever(phase);
     }
   }
 
@@ -289,7 +293,7 @@ export class TaskFlow {
     const { jobId, terms, resultCid } = this.#task;
     if (!jobId || !terms || !resultCid) return;
     const verdict = verdictOfTask(this.#task);
-    const [deal] = currentDeals(this.#task).filter((one) => one.resultCid === resultCid);
+    const deal = currentDeals(this.#task).find((one) => one.resultCid === resultCid);
     const onChain = deal && this.#room.chain.jobDeal(deal.dealId);
     if (!deal || !onChain) {
       this.later();
@@ -304,7 +308,7 @@ export class TaskFlow {
   }
 
   async #fetchAndCheck(onChain: IndexedJobDeal, cid: string): Promise<void> {
-    const { content, clock, randomSeed } = this.#room;
+    const { content, clock } = this.#room;
     try {
       if (content.has(cid)) await content.pin(cid, resultPin(this.taskId));
       else await this.#fetch(onChain, cid);
@@ -314,7 +318,7 @@ export class TaskFlow {
         cid,
         run: { tookSeconds: (onChain.submittedAt ?? clock.now()) - onChain.assignedAt },
         agreed: this.#task.detail,
-        seed: randomSeed(),
+        seed: this.#room.randomSeed(),
       });
       this.#attempt = 0;
       this.set({ verdict: { ...verdict }, detail: verdict.reason });
@@ -492,57 +496,11 @@ export class TaskFlow {
     this.#room.notify(level, title, body, this.taskId);
   }
 
-  // ------------------------------------------------------------------------------------------- the provider's line
-
-  #follow(): void {
-    for (const deal of currentDeals(this.#task)) {
-      if (deal.phase !== 'assigned' || this.#followed.has(deal.dealId)) continue;
-      const provider = this.providerOf(deal);
-      if (!provider) {
-        this.later();
-        continue;
-      }
-      const leave = this.#room.lines.follow(provider, {
-        dealId: deal.dealId,
-        onUp: (connection) => this.#begin(deal.dealId, connection),
-        onStatus: (status) => this.#heard(status),
-        onDown: () => {
-          this.live.delete(deal.dealId);
-          this.#room.onChange(this.taskId);
-        },
-      });
-      this.#followed.set(deal.dealId, leave);
-    }
-  }
-
-  #leaveLines(): void {
-    for (const leave of this.#followed.values()) leave();
-    this.#followed.clear();
-    this.live.clear();
-  }
-
-  async #begin(dealId: Bytes32, connection: PeerConnection): Promise<void> {
-    const secrets = this.#task.secrets ?? {};
-    const options = { signal: this.#life.signal, timeoutMs: 30_000 };
-    const status = await askJob(connection, 'job.begin', { dealId, secrets }, options);
-    this.#heard(status);
-    if (status.phase !== 'unknown') return;
-    // Its view of the chain is behind ours.
-    const timer = setTimeout(() => {
-      if (this.#followed.has(dealId)) void this.#begin(dealId, connection).catch(() => undefined);
-    }, BEGIN_AGAIN_MS);
-    timer.unref();
-  }
-
-  /** What a provider says is shown, and kept where it says something new; the chain alone moves the task. */
-  #heard(status: RunStatus): void {
-    const dealId = status.dealId as Bytes32;
-    const deal = currentDeals(this.#task).find((one) => one.dealId === dealId);
-    if (!deal || this.isOver) return;
-    this.live.set(dealId, status);
-    const { detail, startedAt, finishedAt, exitCode } = status;
+  /** The chain alone moves the task; the book keeps the figures. */
+  #heard(deal: JobTaskDeal, { detail, startedAt, finishedAt, exitCode }: RunStatus): void {
     const isNew = deal.startedAt !== startedAt || deal.finishedAt !== finishedAt || deal.exitCode !== exitCode;
-    if (isNew) this.set({ deals: withDeal(this.#task.deals, dealId, { detail, startedAt, finishedAt, exitCode }) });
+    const change = { detail, startedAt, finishedAt, exitCode };
+    if (isNew) this.set({ deals: withDeal(this.#task.deals, deal.dealId, change) });
     else this.#room.onChange(this.taskId);
   }
 }

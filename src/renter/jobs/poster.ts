@@ -1,0 +1,143 @@
+import type { Address } from '../../shared/ids.ts';
+import { insist } from '../../chain/insist.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
+import { termsPartsOf } from './assign-task.ts';
+import type { cachedRequirements } from './job-desk-room.ts';
+import { waitingTerms } from './make-terms.ts';
+import type { FlowRoom, TaskFlow } from './task-flow.ts';
+
+/** Posted in one transaction at most. */
+const POST_TOGETHER = 20;
+const POST_AGAIN_SECONDS = 10;
+const MOST_POST_FAILURES = 3;
+
+/** Puts the bounties of waiting tasks into escrow, several in one transaction. */
+export class Poster {
+  readonly #room: FlowRoom;
+  readonly #requirements: ReturnType<typeof cachedRequirements>;
+  readonly #flows: () => Iterable<TaskFlow>;
+  readonly #bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
+  readonly #failures = new Map<string, number>();
+  readonly #life = new AbortController();
+  #posting = false;
+  #authorized = false;
+
+  constructor(parts: {
+    room: FlowRoom;
+    requirements: ReturnType<typeof cachedRequirements>;
+    flows: () => Iterable<TaskFlow>;
+    bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
+  }) {
+    this.#room = parts.room;
+    this.#requirements = parts.requirements;
+    this.#flows = parts.flows;
+    this.#bountyOf = parts.bountyOf;
+  }
+
+  /** Posts what waits, several in one transaction. */
+  post(): void {
+    if (this.#posting) return;
+    this.#posting = true;
+    void this.#postAll()
+      .catch((thrown: unknown) => {
+        if (!this.#life.signal.aborted) this.#room.log.warn({ message: toAppError(thrown).message }, 'posting waits');
+      })
+      .finally(() => {
+        this.#posting = false;
+      });
+  }
+
+  due(): TaskFlow[] {
+    const now = this.#room.clock.now();
+    return [...this.#flows()].filter(({ task }) => task.phase === 'waiting' && task.notBefore <= now);
+  }
+
+  async #postAll(): Promise<void> {
+    // Events that are just being written move tasks: look after them.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.due().length === 0) return;
+    await this.#authorize();
+    const { ledger, chain } = this.#room;
+    for (let group = this.due().slice(0, POST_TOGETHER); group.length > 0; group = this.due().slice(0, POST_TOGETHER)) {
+      const requirements = await this.#requirements.get();
+      ledger.transaction(() => {
+        for (const flow of group) {
+          if (flow.task.phase !== 'waiting') continue;
+          const money = this.#bountyOf(flow);
+          const nonce = `${flow.taskId}:${crypto.randomUUID()}`;
+          const parts = termsPartsOf(this.#room, flow, money, requirements, nonce);
+          const terms = waitingTerms(parts, flow.file.assignment);
+          flow.set({
+            phase: 'posting',
+            detail: 'The bounty is being put into escrow.',
+            terms,
+            jobId: chain.calls.jobId(terms),
+            attempts: flow.task.attempts + 1,
+          });
+        }
+      });
+      for (const flow of group) this.send(flow);
+    }
+  }
+
+  send(flow: TaskFlow): void {
+    const { terms, jobId, specText: text } = flow.task;
+    const { chain, batcher, clock, log } = this.#room;
+    if (!terms || !jobId || flow.task.phase !== 'posting') return;
+    const isNeeded = async () => (await chain.reads.jobDeal(jobId)).state === 'none';
+    batcher
+      .add(`job:post:${jobId}`, chain.calls.postJob(terms, text), isNeeded, (reason) => {
+        if (flow.task.phase === 'posting') flow.set({ detail: `Posting waits: ${reason}` });
+      })
+      .then(
+        () => this.#failures.delete(flow.taskId),
+        (thrown: unknown) => {
+          if (this.#life.signal.aborted || flow.task.phase !== 'posting') return;
+          const { message } = toAppError(thrown);
+          log.warn({ taskId: flow.taskId, message }, 'a job could not be posted');
+          this.#requirements.forget();
+          const failures = (this.#failures.get(flow.taskId) ?? 0) + 1;
+          this.#failures.set(flow.taskId, failures);
+          const attempts = flow.task.attempts - 1;
+          if (failures >= MOST_POST_FAILURES) {
+            flow.set({
+              phase: 'failed',
+              detail: `It could not be posted: ${message}`,
+              refund: 0n,
+              endedAt: clock.now(),
+            });
+          } else {
+            const notBefore = clock.now() + POST_AGAIN_SECONDS;
+            flow.set({
+              phase: 'waiting',
+              detail: `Not posted yet: ${message}`,
+              terms: null,
+              jobId: null,
+              attempts,
+              notBefore,
+            });
+          }
+        },
+      );
+  }
+
+  async #authorize(): Promise<void> {
+    if (this.#authorized) return;
+    const { chain, account, log } = this.#room;
+    const { jobs } = chain.profile.contracts;
+    if (!jobs) throw new AppError('unsupported', `The network ${chain.profile.name} has no contract for jobs.`);
+    if (!(await chain.reads.isAuthorized(account.address, jobs))) {
+      const commandId = `authorize:${account.address}:${jobs}`;
+      await insist(account, chain.calls.authorize(jobs, true), { commandId, signal: this.#life.signal, log });
+    }
+    this.#authorized = true;
+  }
+
+  forget(taskId: string): void {
+    this.#failures.delete(taskId);
+  }
+
+  close(): void {
+    this.#life.abort();
+  }
+}
