@@ -44,6 +44,7 @@ const listAll = async (dir: string): Promise<string[]> =>
 
 /** The provider's half, in a process of its own: the folder addressed in place, served; and as plain bytes. */
 async function provide(dir: string, bootstrap: { host: string; port: number }[]): Promise<void> {
+  process.once('disconnect', () => process.exit(0));
   const store = await storeAt(path.join(dir, 'provider'));
   const source = path.join(dir, 'source');
   const { cid } = await store.importFolder(source);
@@ -77,7 +78,6 @@ async function provide(dir: string, bootstrap: { host: string; port: number }[])
     tcpPort: (plain.address() as AddressInfo).port,
   };
   process.send?.(served);
-  process.once('disconnect', () => process.exit(0));
 }
 
 const seconds = async (act: () => Promise<unknown>): Promise<number> => {
@@ -166,7 +166,8 @@ async function compare(): Promise<void> {
     report({ name: 'transfer-dht', value: median(byDht), unit: 'MiB/s', baseline: median(plain), n: ROUNDS });
     report({ name: 'transfer', value: median(byTcp), unit: 'MiB/s', baseline: median(plain), n: ROUNDS });
   } finally {
-    provider?.kill();
+    // It ends with its parent, in whichever way that ends.
+    if (provider?.connected === true) provider.disconnect();
     await renter.close();
     await dht.close();
     await rm(dir, { recursive: true, force: true });

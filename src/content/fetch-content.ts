@@ -40,8 +40,9 @@ export interface FetchReport {
   sources: SourceReport[];
 }
 
-/** Wants on their way at once. */
+/** Wants on their way at once; as many blocks again may be on their way to the disk. */
 const OUTSTANDING = 8;
+const AT_ONCE = 2 * OUTSTANDING;
 /** Times one block is asked for, of all sources in turn, before the fetch gives up. */
 const ROUNDS = 6;
 /** Failures in a row after which a source is not asked any more. */
@@ -107,6 +108,24 @@ export async function fetchContent(
   }
 }
 
+/** Lets so many calls run at once, the others in line. */
+function createSlots(free: number): <T>(act: () => Promise<T>) => Promise<T> {
+  const line: (() => void)[] = [];
+  return async (act) => {
+    if (free === 0) await new Promise<void>((resolve) => line.push(resolve));
+    else free -= 1;
+    try {
+      return await act();
+    } finally {
+      const next = line.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+}
+
+type Slots = ReturnType<typeof createSlots>;
+
 interface Work {
   caps: WorkOptions['caps'];
   onProgress: WorkOptions['onProgress'];
@@ -127,13 +146,14 @@ async function fetchTree(
   const waiting: Cid[] = [root];
   const seen = new Set<Cid>(waiting);
   const counts = { blocks: 0, bytes: 0, alreadyHere: 0 };
+  const slots = createSlots(OUTSTANDING);
   let done = 0;
   let totalBytes: number | null = null;
 
   async function one(cid: Cid): Promise<void> {
     let bytes = await intake.get(cid);
     if (bytes === null) {
-      bytes = await fetchBlock(cid, sources, intake, until);
+      bytes = await fetchBlock(cid, sources, intake, slots, until);
       counts.blocks += 1;
       counts.bytes += bytes.byteLength;
     } else {
@@ -175,7 +195,7 @@ async function fetchTree(
   return counts;
 
   function next(): Cid | undefined {
-    return running.size < OUTSTANDING ? waiting.pop() : undefined;
+    return running.size < AT_ONCE ? waiting.pop() : undefined;
   }
 }
 
@@ -184,6 +204,7 @@ async function fetchBlock(
   cid: Cid,
   sources: readonly Asked[],
   intake: BlockIntake,
+  slots: Slots,
   until: AbortSignal,
 ): Promise<Uint8Array> {
   let absent = 0;
@@ -192,7 +213,7 @@ async function fetchBlock(
     for (const asked of sources) {
       if (asked.report.dropped !== null) continue;
       until.throwIfAborted();
-      const bytes = await askOne(asked, cid, until);
+      const bytes = await slots(() => askOne(asked, cid, until));
       if (bytes === null) absent += 1;
       if (bytes === null || bytes === 'failed') continue;
       const { report } = asked;

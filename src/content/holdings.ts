@@ -31,6 +31,8 @@ export interface Holdings {
   /** Makes room for bytes that are about to be written. @throws AppError `disk-full`. */
   reserve(bytes: number): void;
   release(bytes: number): void;
+  /** Counts bytes that are on disk already. */
+  count(bytes: number): void;
   add(holding: Holding): void;
   /** Lets go of all its blocks. */
   drop(holding: Holding): void;
@@ -152,6 +154,9 @@ export async function openHoldings(files: BlockFiles, limitBytes: () => number, 
     reserve,
     release(bytes) {
       used -= bytes;
+    },
+    count(bytes) {
+      used += bytes;
     },
     add: (holding) => void order.add(holding),
     drop,

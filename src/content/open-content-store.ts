@@ -302,7 +302,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
       if (source?.owned === true) {
         const file = path.join(source.base, source.files[0]?.path ?? '-');
         entry.fileBytes = (await stat(file)).size;
-        holdings.release(-entry.fileBytes);
+        holdings.count(entry.fileBytes);
       }
       const whole = await gather(entry, record.cid);
       if (whole && source !== null) entry.places = await findPlaces(source, stored);
@@ -317,7 +317,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
   const swept = holdings.sweep();
   const owned = [...held.values()].flatMap(({ source }) => (source?.owned === true ? source.files : []));
   await removeUnclaimed(at('files'), new Set(owned.map((file) => file.path)));
-  holdings.release(-(await removeOldParts(at('partial'), clock.now())));
+  holdings.count(await removeOldParts(at('partial'), clock.now()));
   await holdings.settled();
   log.debug({ roots: held.size, bytes: holdings.bytes, swept }, 'content store opened');
 

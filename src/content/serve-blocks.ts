@@ -8,8 +8,8 @@ import { inOrder } from './in-order.ts';
 
 const paramsSchema = z.object({ root: z.string().max(128) });
 
-/** Blocks read while one is being sent. */
-const AHEAD = 2;
+/** Blocks read at once while one is being sent. */
+const AHEAD = 4;
 
 export interface Served {
   blocks: number;
