@@ -206,8 +206,8 @@ function reference({ tasks, offers, strategy: name, now, lastTurn = null }: Sche
         return 'another kind of card';
       if (it.gpuCount < gpuCount) return 'too few cards';
       if (it.gpuMemoryGb < gpuMemoryGb) return 'too little memory';
-      if (it.endsBy < now + one.runSeconds) return 'ends too soon';
       if (it.stake < one.minStake) return 'stake too low';
+      if (it.endsBy < now + one.runSeconds) return 'ends too soon';
       const asked = (it.price * BigInt(one.runSeconds) + BigInt(it.unit) - 1n) / BigInt(it.unit);
       if (it.token === one.token && asked > one.bounty) return 'over your price';
       if (shut.has(it.provider)) return 'failed before or runs a copy';

@@ -40,6 +40,9 @@ export interface Schedule {
 /** Offers in all groups together: about 200 MB. Past it the oldest group is made again when it is needed again. */
 const MOST_HELD = 8_000_000;
 
+/** Groups for tasks of different length: within one, offers that end too soon are passed over one by one. */
+const END_STEPS = 8;
+
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Places of the pool in the order in which a task that pays in `token` would take them. */
@@ -64,10 +67,12 @@ function grouping(pool: OfferPool, strategy: Strategy, now: number): (task: Sche
   return (task) => {
     const { token, runSeconds, minStake, resources } = task;
     const { gpuType, gpuModel, gpuCount, gpuMemoryGb } = resources;
-    // Two run times are the same need when no offer ends between them, two stakes when none lies between them.
-    const endsAfter = firstIndex(ends.length, (index) => (ends[index] ?? 0) >= now + runSeconds);
+    // Stakes are the same need when no offer's lies between them. How long an offer has to last is cut into a few steps.
+    const gone = firstIndex(ends.length, (index) => (ends[index] ?? 0) >= now + runSeconds);
+    const step = Math.floor((gone * END_STEPS) / Math.max(1, ends.length));
+    const least = step === 0 ? 0 : (ends[Math.ceil((step * ends.length) / END_STEPS)] ?? Infinity);
     const hardware = [gpuCount, gpuMemoryGb, gpuType?.toLowerCase() ?? null, gpuModel?.toLowerCase() ?? null];
-    const key = JSON.stringify([token, endsAfter, pool.stakeNeeded(minStake), ...hardware]);
+    const key = JSON.stringify([token, step, pool.stakeNeeded(minStake), ...hardware]);
     let group = groups.get(key);
     if (!group) {
       let order = orders.get(token);
@@ -75,7 +80,7 @@ function grouping(pool: OfferPool, strategy: Strategy, now: number): (task: Sche
         order = orderFor(pool, strategy, token);
         orders.set(token, order);
       }
-      group = needGroup(pool, order, task, now);
+      group = needGroup(pool, order, task, least);
       held += group.size;
       for (const [oldest, { size }] of groups) {
         if (held <= MOST_HELD) break;
@@ -103,12 +108,12 @@ export function assign({ tasks, offers, strategy: name, now, lastTurn = null }: 
   const ordered = tasks.toSorted((a, b) => strategy.tasks(a, b) || byText(a.id, b.id));
   for (const task of ordered) {
     const group = groupOf(task);
-    const limit = pool.pricesIn(task.token).limitOf(task);
     const excluded = new Set(task.excluded.flatMap((provider) => pool.numberOf.get(provider) ?? []));
+    const wish = { limit: pool.pricesIn(task.token).limitOf(task), until: now + task.runSeconds, excluded };
     let missing = task.copiesWanted;
     for (; missing > 0; missing -= 1) {
       const after = strategy.ring ? turnOf(pool, turn) : null;
-      const place = group.find(limit, excluded, after);
+      const place = group.find(wish, after);
       const offer = pool.offers[place];
       if (!offer) break;
       pool.free[place] = (pool.free[place] ?? 0) - 1;
@@ -117,7 +122,7 @@ export function assign({ tasks, offers, strategy: name, now, lastTurn = null }: 
       assignments.push({ taskId: task.id, offerId: offer.offerId });
     }
     if (missing > 0) {
-      const reasons = reasonCounts(group.count(limit, excluded));
+      const reasons = reasonCounts(group.count(wish));
       const sentence = waitingSentence(reasons, missing, task.copiesWanted);
       waiting.push({ taskId: task.id, missing, reasons, sentence });
     }

@@ -9,15 +9,28 @@ import type { ScheduleTask } from './schedule-types.ts';
 export interface NeedGroup {
   /** Offers that fit. */
   size: number;
-  /** Place in the pool of the first offer, from the turn of `after` on, that has a free unit, costs no more and is of none of the excluded; -1 where there is none. */
-  find: (limit: number, excluded: ReadonlySet<number>, after: number | null) => number;
+  /** Place in the pool of the first offer that does, counted from the turn after `after` where that is given; -1 where there is none. */
+  find: (wish: Wish, after: number | null) => number;
   /** All offers by reason, for a task that found none. */
-  count: (limit: number, excluded: ReadonlySet<number>) => Counts;
+  count: (wish: Wish) => Counts;
+}
+
+/** What sets a task apart from the others of its group. */
+export interface Wish {
+  /** Highest rank of a price that it pays. */
+  limit: number;
+  /** Unix seconds up to which the offer has to last. */
+  until: number;
+  /** Providers, by number. */
+  excluded: ReadonlySet<number>;
 }
 
 const add = (counts: Counts, code: number, more: number): void => {
   counts[code] = (counts[code] ?? 0) + more;
 };
+
+const sortedBy = (values: Float64Array): number[] =>
+  [...values.keys()].toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
 
 const OVER = codeOf('over your price');
 const EXCLUDED = codeOf('failed before or runs a copy');
@@ -27,18 +40,17 @@ const STAKE = codeOf('stake too low');
 
 /**
  * @param order places of all offers in the strategy's order for the task's token
- * @param now unix seconds
+ * @param least unix seconds up to which every task of the group needs its offer
  */
-export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask, now: number): NeedGroup {
+export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask, least: number): NeedGroup {
   const verdicts = judgeClasses(pool, task.resources);
   const { ranks } = pool.pricesIn(task.token);
-  const until = now + task.runSeconds;
   const stakeNeeded = pool.stakeNeeded(task.minStake);
   const misfit = (place: number): number => {
     const code = verdicts[pool.classOf[place] ?? 0] ?? -1;
     if (code !== -1) return code;
-    if ((pool.endsBy[place] ?? 0) < until) return ENDS;
-    return (pool.stakeRanks[place] ?? 0) < stakeNeeded ? STAKE : -1;
+    if ((pool.stakeRanks[place] ?? 0) < stakeNeeded) return STAKE;
+    return (pool.endsBy[place] ?? 0) < least ? ENDS : -1;
   };
   const base = [...pool.outside];
   /** The offers that fit, in the strategy's order. */
@@ -49,6 +61,7 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
   });
   const providerAt = Int32Array.from(fitting, (place) => pool.providerOf[place] ?? 0);
   const priceAt = Int32Array.from(fitting, (place) => ranks[place] ?? -1);
+  const endAt = Float64Array.from(fitting, (place) => pool.endsBy[place] ?? 0);
   const row = priceRow(priceAt);
   /** Next place with another provider: an excluded farm is passed in one step where its machines cost the same. */
   const nextOther = new Int32Array(fitting.length);
@@ -56,7 +69,7 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
     nextOther[index] = providerAt[index + 1] === providerAt[index] ? (nextOther[index + 1] ?? 0) : index + 1;
   }
 
-  const findFrom = (from: number, limit: number, excluded: ReadonlySet<number>): number => {
+  const findFrom = (from: number, { limit, until, excluded }: Wish): number => {
     for (let start = from; ;) {
       const index = row.first(start, limit);
       if (index === -1) return -1;
@@ -64,36 +77,44 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
       if ((pool.free[place] ?? 0) <= 0) {
         row.remove(index);
         start = index + 1;
-      } else if (excluded.has(providerAt[index] ?? 0)) start = nextOther[index] ?? index + 1;
+      } else if ((endAt[index] ?? 0) < until) start = index + 1;
+      else if (excluded.has(providerAt[index] ?? 0)) start = nextOther[index] ?? index + 1;
       else return place;
     }
   };
 
+  const soonest = endAt.reduce((first, end) => Math.min(first, end), Infinity);
   let sorted: Int32Array | null = null;
-  const upTo = (prices: Int32Array, limit: number): number =>
-    firstIndex(prices.length, (index) => (prices[index] ?? 0) > limit);
+  let byEnd: number[] | null = null;
   return {
     size: fitting.length,
-    find: (limit, excluded, after) => {
-      if (after === null) return findFrom(0, limit, excluded);
+    find: (wish, after) => {
+      if (after === null) return findFrom(0, wish);
       const turn = firstIndex(fitting.length, (index) => (providerAt[index] ?? 0) > after);
-      const found = findFrom(turn, limit, excluded);
-      return found === -1 ? findFrom(0, limit, excluded) : found;
+      const found = findFrom(turn, wish);
+      return found === -1 ? findFrom(0, wish) : found;
     },
-    count: (limit, excluded) => {
-      sorted ??= priceAt.toSorted();
-      const affordable = upTo(sorted, limit);
-      const counts = [...base];
+    count: ({ limit, until, excluded }) => {
+      const prices = (sorted ??= priceAt.toSorted());
+      const ends = until <= soonest ? [] : (byEnd ??= sortedBy(endAt));
+      const tooSoon = firstIndex(ends.length, (index) => (endAt[ends[index] ?? 0] ?? 0) >= until);
+      let over = prices.length - firstIndex(prices.length, (index) => (prices[index] ?? 0) > limit);
+      for (let index = 0; index < tooSoon; index += 1) {
+        if ((priceAt[ends[index] ?? 0] ?? 0) > limit) over -= 1;
+      }
       let shut = 0;
       for (const provider of excluded) {
         for (const place of pool.placesOf[provider] ?? []) {
-          if (misfit(place) === -1 && (ranks[place] ?? -1) <= limit) shut += 1;
+          const lasts = (pool.endsBy[place] ?? 0) >= until;
+          if (lasts && misfit(place) === -1 && (ranks[place] ?? -1) <= limit) shut += 1;
         }
       }
-      add(counts, OVER, fitting.length - affordable);
+      const counts = [...base];
+      add(counts, ENDS, tooSoon);
+      add(counts, OVER, over);
       add(counts, EXCLUDED, shut);
       // Whoever is left was looked at and had no free unit, and will not get one back in this cycle.
-      add(counts, TAKEN, affordable - shut);
+      add(counts, TAKEN, fitting.length - tooSoon - over - shut);
       return counts;
     },
   };
