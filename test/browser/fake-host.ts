@@ -4,11 +4,13 @@ import { AppError } from '../../src/shared/errors.ts';
 import { Emitter, State } from '../../src/shared/emitter.ts';
 import type { Address } from '../../src/shared/ids.ts';
 import { billFor, depositFor } from '../../src/shared/money.ts';
-import { CUSD, ETHER, fakeHash, fakeOffers, searchFakeOffers, sortFakeOffers } from './fake-market.ts';
+import { createFakeJobs } from './fake-jobs.ts';
+import { CUSD, ETHER, fakeHash, fakeOffers, searchFakeOffers, sortFakeOffers, WATT } from './fake-market.ts';
 import { CARD, fakeReadings, PROCESSOR } from './fake-readings.ts';
 import { fakeRental, settled, ticked } from './fake-rentals.ts';
 import { createFakeTerminals } from './fake-terminal.ts';
 import { fakeWallet } from './fake-wallet.ts';
+import { createFakeWork } from './fake-work.ts';
 
 type Notice = ApiOutputs['system']['notifications'][number];
 
@@ -21,7 +23,12 @@ export interface FakeOptions {
   wallet?: 'open' | 'locked' | 'none' | 'not-backed-up';
   /** Rentals that are there from the start. */
   rentals?: boolean;
+  /** Jobs that are there from the start, one in every state, and an array of this many tasks. */
+  jobs?: boolean;
+  jobArray?: number;
   sharing?: boolean;
+  /** This computer takes jobs too, and runs one. */
+  working?: boolean;
   /** Smallest units of CUSD in the deposit account. */
   available?: string;
   /** Commands that the terminal has run already. */
@@ -69,7 +76,7 @@ export function createFakeHost(options: FakeOptions = {}) {
       headBlock: 48_211,
       progress:
         network === 'catching-up' ? { label: 'Reading the market', done: 31_000, total: 48_211, unit: 'blocks' } : null,
-      tokens: [CUSD, ETHER],
+      tokens: [CUSD, ETHER, WATT],
       explorer: practice ? null : 'https://explorer.example',
       feeBps: 100,
       joinUrl: practice ? 'http://127.0.0.1:8545' : null,
@@ -124,6 +131,22 @@ export function createFakeHost(options: FakeOptions = {}) {
     const failure = failures.get(name);
     if (failure) throw failure;
   };
+  const jobs = createFakeJobs({
+    account: OWN,
+    now,
+    tokens: [CUSD, ETHER, WATT],
+    available: (token) => (token === WATT ? 40n * 10n ** 18n : wallet.available()),
+    offers: () => offers,
+    call,
+    seeded: options.jobs ?? false,
+    array: options.jobArray ?? 0,
+  });
+  const work = createFakeWork({
+    now,
+    isSharing: () => share.value.state === 'on',
+    call,
+    busy: options.working ?? false,
+  });
   const setShare = (next: Partial<ShareStatus>) => {
     share.set({ ...share.value, ...next });
     relist();
@@ -171,6 +194,7 @@ export function createFakeHost(options: FakeOptions = {}) {
   const clock = setInterval(() => {
     for (const rental of rentals.values()) rental.set(ticked(rental.value));
     if (rentals.size > 0) relist();
+    jobs.tick();
     status.set({
       ...status.value,
       network: { ...status.value.network, headBlock: status.value.network.headBlock + 1 },
@@ -382,7 +406,8 @@ export function createFakeHost(options: FakeOptions = {}) {
       exec: (_input, { signal }) => terminals.log(signal),
       logs: (_input, { signal }) => terminals.log(signal),
       ack: ({ sessionId, seq }) => {
-        terminals.ack(sessionId, seq);
+        if (sessionId.startsWith('job-')) jobs.ack(sessionId, seq);
+        else terminals.ack(sessionId, seq);
         return ok;
       },
       input: ({ sessionId, base64 }) => {
@@ -416,6 +441,8 @@ export function createFakeHost(options: FakeOptions = {}) {
         return ok;
       },
     },
+    jobs: jobs.services,
+    work: work.services,
     practice: {
       neighbour: () => neighbour,
       startNeighbour: () => {
@@ -441,6 +468,8 @@ export function createFakeHost(options: FakeOptions = {}) {
     /** Names of the commands that arrived, in order. */
     calls,
     terminals,
+    jobs,
+    work,
     change,
     addRental,
     /** From now on this procedure fails like this; null lets it work again. */

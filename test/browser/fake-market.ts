@@ -9,6 +9,12 @@ export const CUSD = {
   decimals: 6,
 };
 export const ETHER = { address: ETH, symbol: 'ETH', name: 'Ether', decimals: 18 };
+export const WATT = {
+  address: `0x${'3a'.repeat(20)}` satisfies Address,
+  symbol: 'WATT',
+  name: 'Watt',
+  decimals: 18,
+};
 
 /** Fake ids that look like real ones and stay the same from run to run. */
 export function fakeHash(seed: number, bytes = 32): Bytes32 {

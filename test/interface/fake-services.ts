@@ -4,6 +4,8 @@ import { AppError } from '../../src/shared/errors.ts';
 import { State } from '../../src/shared/emitter.ts';
 import { ETH, type Bytes32 } from '../../src/shared/ids.ts';
 import { depositFor } from '../../src/shared/money.ts';
+import { createFakeJobs } from '../browser/fake-jobs.ts';
+import { createFakeWork } from '../browser/fake-work.ts';
 
 type Rental = ApiOutputs['rentals']['get'];
 type Frame = { type: 'data'; seq: number; stream: 1 | 2; base64: string };
@@ -194,6 +196,23 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
   });
   const neighbour = { state: 'off' as const, detail: 'No neighbour.', wallet: null };
   const txHash = id(0xfeed);
+
+  const SECONDS = 1_790_000_000;
+  const jobs = createFakeJobs({
+    account: `0x${'a1'.repeat(20)}`,
+    now: () => SECONDS,
+    tokens: [CWD],
+    available: () => BigInt(balances[0]?.available ?? 0),
+    offers: () => offers,
+    call: () => undefined,
+    done: (what) => done.push(what),
+  });
+  const work = createFakeWork({
+    now: () => SECONDS,
+    isSharing: () => share.state === 'on',
+    call: () => undefined,
+    done: (what) => done.push(what),
+  });
 
   const services: ApiServices = {
     system: {
@@ -403,6 +422,7 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
       logs: ({ rentalId }, { signal }) => counted(run(rentalId, ['a', 'log', 'line'], signal)),
       ack: ({ sessionId, seq }) => {
         sessions.get(sessionId)?.acked.set(seq);
+        jobs.ack(sessionId, seq);
         return ok;
       },
       input: ({ sessionId, base64 }) => {
@@ -428,6 +448,8 @@ export function createFakeHost({ dataDir = '/tmp/none', offers: count = 3 } = {}
         return ok;
       },
     },
+    jobs: jobs.services,
+    work: work.services,
     practice: {
       neighbour: () => neighbour,
       startNeighbour: () => neighbour,
