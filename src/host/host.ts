@@ -19,6 +19,8 @@ import type { Deal, Notification } from '../store/ledger.ts';
 import { openLedger } from '../store/open-ledger.ts';
 import { openPracticeWallet } from '../wallet/practice-wallet.ts';
 import { openWallet, type Secrets, type Wallet } from '../wallet/wallet.ts';
+import { createFounding } from './founding/founding-service.ts';
+import type { Founding } from './founding/founding.ts';
 import { openLine, type Line } from './line.ts';
 import { meterRules } from './meter-rules.ts';
 import { openNetwork } from './network.ts';
@@ -56,6 +58,7 @@ export interface HostOptions {
 
 export interface Host {
   services: ApiServices;
+  founding: { service: Founding; practice: boolean };
   rooms: Rooms;
   /** Resolves once everything that survives is on disk. Running rentals go on: their containers outlive this process. */
   close(): Promise<void>;
@@ -245,7 +248,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
         'taking up where we left off failed',
       );
     });
-    return { services: createServices(rooms), rooms, close: () => stack.disposeAsync() };
+    const founding = { service: createFounding(rooms), practice: profile.practice };
+    return { services: createServices(rooms), founding, rooms, close: () => stack.disposeAsync() };
   } catch (thrown) {
     await stack.disposeAsync();
     throw thrown;

@@ -6,7 +6,7 @@ import { systemClock } from '../shared/time.ts';
 import type { HostOptions } from './host.ts';
 import { lockDataDir } from './lock.ts';
 import { openLog, type LogLevel } from './log.ts';
-import { startHttpServer, type HttpServer } from './transport/http-server.ts';
+import { startHttpServer, type HttpServer, type HttpServerOptions } from './transport/http-server.ts';
 import { createRouter } from './transport/router.ts';
 import { createRpcServer, type RpcServer } from './transport/rpc-line.ts';
 import { readOrMakeToken } from './transport/sessions.ts';
@@ -21,7 +21,14 @@ export interface RunOptions extends Pick<HostOptions, 'dataDir' | 'network' | 'r
   port?: number;
   logLevel?: LogLevel;
   /** Makes the product; tests put a small one here. */
-  create?: (options: HostOptions) => Promise<{ services: ApiServices; close(): Promise<void> }>;
+  create?: (options: HostOptions) => Promise<MadeHost>;
+}
+
+/** What `createHost` gives, as far as the doors need it. */
+interface MadeHost {
+  services: ApiServices;
+  founding?: HttpServerOptions['founding'];
+  close(): Promise<void>;
 }
 
 export interface RunningHost {
@@ -83,6 +90,7 @@ export async function runHost(options: RunOptions): Promise<RunningHost> {
         token: readOrMakeToken(dataDir),
         port,
         uiDir: uiDir(),
+        ...(host.founding === undefined ? {} : { founding: host.founding }),
       }),
     );
     stack.defer(() => server.close());
