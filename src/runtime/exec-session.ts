@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { AppError } from '../shared/errors.ts';
 import { delay } from '../shared/retry.ts';
+import { Serial } from '../shared/serial.ts';
 import type { ExecSession } from './engine.ts';
 import type { EngineLink } from './engine-link.ts';
 import { demultiplex, type OutputChunk } from './multiplex.ts';
@@ -114,16 +115,20 @@ export async function startExec(
     return null;
   };
 
-  const resize = async (cols: number, rows: number): Promise<void> => {
-    await link.call((abortSignal) => exec.resize({ w: cells(cols), h: cells(rows), abortSignal }));
-  };
+  const setSize = (cols: number, rows: number): Promise<void> =>
+    link.call(async (abortSignal) => void (await exec.resize({ w: cells(cols), h: cells(rows), abortSignal })));
+  // One after the other: the size that was asked for last is the one that stays.
+  const sizes = new Serial();
+  const resize = (cols: number, rows: number): Promise<void> => sizes.run(() => setSize(cols, rows));
   if (tty !== null) {
     // A process that is gone already has no terminal to size; one that is just starting may not have it yet.
-    void resize(tty.cols, tty.rows)
-      .catch(async () => {
-        await delay(50);
-        await resize(tty.cols, tty.rows);
-      })
+    void sizes
+      .run(() =>
+        setSize(tty.cols, tty.rows).catch(async () => {
+          await delay(50);
+          await setSize(tty.cols, tty.rows);
+        }),
+      )
       .catch(() => undefined);
   }
 
