@@ -36,7 +36,7 @@ export class Poster {
 
   /** Posts what waits, several in one transaction. */
   post(): void {
-    if (this.#posting) return;
+    if (this.#posting || this.#life.signal.aborted) return;
     this.#posting = true;
     void this.#postAll()
       .catch((thrown: unknown) => {
@@ -60,6 +60,7 @@ export class Poster {
     const { ledger, chain } = this.#room;
     for (let group = this.due().slice(0, POST_TOGETHER); group.length > 0; group = this.due().slice(0, POST_TOGETHER)) {
       const requirements = await this.#requirements.get();
+      if (this.#life.signal.aborted) return;
       ledger.transaction(() => {
         for (const flow of group) {
           if (flow.task.phase !== 'waiting') continue;

@@ -37,7 +37,7 @@ const SETTING = 'jobs.scheduling';
 const PAGE = 500;
 const MOST_OFFERS = 10_000;
 /** How long an offer whose provider refused or cannot be reached is left out, doubling up to the most. */
-const LEFT_OUT_SECONDS = 15;
+const LEFT_OUT_SECONDS = 2;
 const MOST_LEFT_OUT_SECONDS = 600;
 /** Assignments under way at once, over all accounts. */
 const AT_ONCE = 32;
@@ -203,7 +203,10 @@ export class Scheduling {
     const under = desk
       .assign(flow, offers)
       .then(
-        (refusals) => this.#refused(refusals),
+        (refusals) => {
+          if (refusals.length === 0) for (const { offerId } of offers) this.#leftOut.delete(offerId);
+          this.#refused(refusals);
+        },
         (thrown: unknown) => {
           const { code, message } = toAppError(thrown);
           this.#parts.log.info({ taskId: flow.taskId, code, message }, 'a task was not given away');
