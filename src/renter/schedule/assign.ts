@@ -40,8 +40,10 @@ export interface Schedule {
 /** Offers in all groups together: about 200 MB. Past it the oldest group is made again when it is needed again. */
 const MOST_HELD = 8_000_000;
 
-/** Groups for tasks of different length: within one, offers that end too soon are passed over one by one. */
-const END_STEPS = 8;
+/** Within a step, offers that end too soon or have too little stake are passed over one by one. */
+const STEPS = 8;
+const stepOf = (rank: number, levels: number): number => Math.floor((rank * STEPS) / Math.max(1, levels));
+const startOf = (step: number, levels: number): number => Math.ceil((step * levels) / STEPS);
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -67,12 +69,12 @@ function grouping(pool: OfferPool, strategy: Strategy, now: number): (task: Sche
   return (task) => {
     const { token, runSeconds, minStake, resources } = task;
     const { gpuType, gpuModel, gpuCount, gpuMemoryGb } = resources;
-    // Stakes are the same need when no offer's lies between them. How long an offer has to last is cut into a few steps.
+    // What differs from task to task is cut into a few steps, so that the number of groups does not grow with the tasks.
     const gone = firstIndex(ends.length, (index) => (ends[index] ?? 0) >= now + runSeconds);
-    const step = Math.floor((gone * END_STEPS) / Math.max(1, ends.length));
-    const least = step === 0 ? 0 : (ends[Math.ceil((step * ends.length) / END_STEPS)] ?? Infinity);
+    const long = stepOf(gone, ends.length);
+    const staked = stepOf(pool.stakeNeeded(minStake), pool.stakeLevels);
     const hardware = [gpuCount, gpuMemoryGb, gpuType?.toLowerCase() ?? null, gpuModel?.toLowerCase() ?? null];
-    const key = JSON.stringify([token, step, pool.stakeNeeded(minStake), ...hardware]);
+    const key = JSON.stringify([token, long, staked, ...hardware]);
     let group = groups.get(key);
     if (!group) {
       let order = orders.get(token);
@@ -80,7 +82,11 @@ function grouping(pool: OfferPool, strategy: Strategy, now: number): (task: Sche
         order = orderFor(pool, strategy, token);
         orders.set(token, order);
       }
-      group = needGroup(pool, order, task, least);
+      group = needGroup(pool, order, task, {
+        leastStake: startOf(staked, pool.stakeLevels),
+        mostStake: startOf(staked + 1, pool.stakeLevels),
+        leastUntil: long === 0 ? 0 : (ends[startOf(long, ends.length)] ?? Infinity),
+      });
       held += group.size;
       for (const [oldest, { size }] of groups) {
         if (held <= MOST_HELD) break;
@@ -109,7 +115,12 @@ export function assign({ tasks, offers, strategy: name, now, lastTurn = null }: 
   for (const task of ordered) {
     const group = groupOf(task);
     const excluded = new Set(task.excluded.flatMap((provider) => pool.numberOf.get(provider) ?? []));
-    const wish = { limit: pool.pricesIn(task.token).limitOf(task), until: now + task.runSeconds, excluded };
+    const wish = {
+      limit: pool.pricesIn(task.token).limitOf(task),
+      until: now + task.runSeconds,
+      stake: pool.stakeNeeded(task.minStake),
+      excluded,
+    };
     let missing = task.copiesWanted;
     for (; missing > 0; missing -= 1) {
       const after = strategy.ring ? turnOf(pool, turn) : null;

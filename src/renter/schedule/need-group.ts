@@ -15,12 +15,23 @@ export interface NeedGroup {
   count: (wish: Wish) => Counts;
 }
 
+export interface GroupBounds {
+  /** Every task needs a stake of this rank. */
+  leastStake: number;
+  /** For every task a stake of this rank is enough. */
+  mostStake: number;
+  /** Unix seconds up to which every task needs its offer. */
+  leastUntil: number;
+}
+
 /** What sets a task apart from the others of its group. */
 export interface Wish {
   /** Highest rank of a price that it pays. */
   limit: number;
   /** Unix seconds up to which the offer has to last. */
   until: number;
+  /** Lowest rank of a stake that is enough. */
+  stake: number;
   /** Providers, by number. */
   excluded: ReadonlySet<number>;
 }
@@ -29,7 +40,7 @@ const add = (counts: Counts, code: number, more: number): void => {
   counts[code] = (counts[code] ?? 0) + more;
 };
 
-const sortedBy = (values: Float64Array): number[] =>
+const sortedBy = (values: Float64Array | Int32Array): number[] =>
   [...values.keys()].toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
 
 const OVER = codeOf('over your price');
@@ -40,17 +51,18 @@ const STAKE = codeOf('stake too low');
 
 /**
  * @param order places of all offers in the strategy's order for the task's token
- * @param least unix seconds up to which every task of the group needs its offer
+ * @param bounds of what the group's tasks want
  */
-export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask, least: number): NeedGroup {
+export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask, bounds: GroupBounds): NeedGroup {
   const verdicts = judgeClasses(pool, task.resources);
   const { ranks } = pool.pricesIn(task.token);
-  const stakeNeeded = pool.stakeNeeded(task.minStake);
   const misfit = (place: number): number => {
     const code = verdicts[pool.classOf[place] ?? 0] ?? -1;
     if (code !== -1) return code;
-    if ((pool.stakeRanks[place] ?? 0) < stakeNeeded) return STAKE;
-    return (pool.endsBy[place] ?? 0) < least ? ENDS : -1;
+    const stake = pool.stakeRanks[place] ?? 0;
+    if (stake < bounds.leastStake) return STAKE;
+    // Where it depends on the task whether the stake is enough, so does the reason.
+    return (pool.endsBy[place] ?? 0) < bounds.leastUntil && stake >= bounds.mostStake ? ENDS : -1;
   };
   const base = [...pool.outside];
   /** The offers that fit, in the strategy's order. */
@@ -62,6 +74,7 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
   const providerAt = Int32Array.from(fitting, (place) => pool.providerOf[place] ?? 0);
   const priceAt = Int32Array.from(fitting, (place) => ranks[place] ?? -1);
   const endAt = Float64Array.from(fitting, (place) => pool.endsBy[place] ?? 0);
+  const stakeAt = Int32Array.from(fitting, (place) => pool.stakeRanks[place] ?? 0);
   const row = priceRow(priceAt);
   /** Next place with another provider: an excluded farm is passed in one step where its machines cost the same. */
   const nextOther = new Int32Array(fitting.length);
@@ -69,7 +82,7 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
     nextOther[index] = providerAt[index + 1] === providerAt[index] ? (nextOther[index + 1] ?? 0) : index + 1;
   }
 
-  const findFrom = (from: number, { limit, until, excluded }: Wish): number => {
+  const findFrom = (from: number, { limit, until, stake, excluded }: Wish): number => {
     for (let start = from; ;) {
       const index = row.first(start, limit);
       if (index === -1) return -1;
@@ -77,15 +90,23 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
       if ((pool.free[place] ?? 0) <= 0) {
         row.remove(index);
         start = index + 1;
-      } else if ((endAt[index] ?? 0) < until) start = index + 1;
+      } else if ((endAt[index] ?? 0) < until || (stakeAt[index] ?? 0) < stake) start = index + 1;
       else if (excluded.has(providerAt[index] ?? 0)) start = nextOther[index] ?? index + 1;
       else return place;
     }
   };
 
   const soonest = endAt.reduce((first, end) => Math.min(first, end), Infinity);
+  const lowest = stakeAt.reduce((least, rank) => Math.min(least, rank), pool.stakeLevels);
   let sorted: Int32Array | null = null;
   let byEnd: number[] | null = null;
+  let byStake: number[] | null = null;
+  /** Places before the first whose value is enough. */
+  const below = (places: number[], values: Float64Array | Int32Array, enough: number): number[] =>
+    places.slice(
+      0,
+      firstIndex(places.length, (index) => (values[places[index] ?? 0] ?? 0) >= enough),
+    );
   return {
     size: fitting.length,
     find: (wish, after) => {
@@ -94,27 +115,33 @@ export function needGroup(pool: OfferPool, order: Int32Array, task: ScheduleTask
       const found = findFrom(turn, wish);
       return found === -1 ? findFrom(0, wish) : found;
     },
-    count: ({ limit, until, excluded }) => {
+    count: ({ limit, until, stake, excluded }) => {
       const prices = (sorted ??= priceAt.toSorted());
-      const ends = until <= soonest ? [] : (byEnd ??= sortedBy(endAt));
-      const tooSoon = firstIndex(ends.length, (index) => (endAt[ends[index] ?? 0] ?? 0) >= until);
+      const weak = stake <= lowest ? [] : below((byStake ??= sortedBy(stakeAt)), stakeAt, stake);
+      const soon = until <= soonest ? [] : below((byEnd ??= sortedBy(endAt)), endAt, until);
+      const dear = (index: number): number => ((priceAt[index] ?? 0) > limit ? 1 : 0);
       let over = prices.length - firstIndex(prices.length, (index) => (prices[index] ?? 0) > limit);
-      for (let index = 0; index < tooSoon; index += 1) {
-        if ((priceAt[ends[index] ?? 0] ?? 0) > limit) over -= 1;
+      for (const index of weak) over -= dear(index);
+      let ending = 0;
+      for (const index of soon) {
+        if ((stakeAt[index] ?? 0) < stake) continue;
+        ending += 1;
+        over -= dear(index);
       }
       let shut = 0;
       for (const provider of excluded) {
         for (const place of pool.placesOf[provider] ?? []) {
-          const lasts = (pool.endsBy[place] ?? 0) >= until;
-          if (lasts && misfit(place) === -1 && (ranks[place] ?? -1) <= limit) shut += 1;
+          const stays = (pool.endsBy[place] ?? 0) >= until && (pool.stakeRanks[place] ?? 0) >= stake;
+          if (stays && misfit(place) === -1 && (ranks[place] ?? -1) <= limit) shut += 1;
         }
       }
       const counts = [...base];
-      add(counts, ENDS, tooSoon);
+      add(counts, STAKE, weak.length);
+      add(counts, ENDS, ending);
       add(counts, OVER, over);
       add(counts, EXCLUDED, shut);
       // Whoever is left was looked at and had no free unit, and will not get one back in this cycle.
-      add(counts, TAKEN, fitting.length - tooSoon - over - shut);
+      add(counts, TAKEN, fitting.length - weak.length - ending - over - shut);
       return counts;
     },
   };

@@ -35,6 +35,8 @@ export interface OfferPool {
   placesOf: readonly (readonly number[])[];
   endsBy: Float64Array;
   stakeRanks: Int32Array;
+  /** Different stakes. */
+  stakeLevels: number;
   /** Lowest rank of a stake that is enough. */
   stakeNeeded: (minStake: bigint) => number;
   /** Units that are still free; goes down during the cycle. */
@@ -140,6 +142,7 @@ export function createPool(all: readonly ScheduleOffer[]): OfferPool {
     placesOf,
     endsBy: Float64Array.from(offers, ({ endsBy }) => endsBy),
     stakeRanks: Int32Array.from(offers, ({ stake }) => stakeRank.get(stake) ?? 0),
+    stakeLevels: stakes.length,
     stakeNeeded: (minStake) => firstIndex(stakes.length, (rank) => (stakes[rank] ?? 0n) >= minStake),
     free: Int32Array.from(offers, ({ free }) => free),
     pricesIn: (token) => {
