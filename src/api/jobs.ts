@@ -120,6 +120,8 @@ export const jobsContract = {
       z.object({
         text: z.string().max(262_144),
         format: z.enum(['job', 'docker-run', 'compose', 'nosana', 'bacalhau', 'akash']).optional(),
+        /** Which service, operation or task of it, where there are several. */
+        part: z.string().max(100).optional(),
       }),
     )
     .output(z.object({ format: z.string(), file: jobFileSchema.partial(), notices: z.array(noticeSchema) })),

@@ -43,7 +43,12 @@ async function jobOf(client: ApiClient, context: CommandContext): Promise<JobFil
     });
   }
   const text = name === undefined ? rest.map(quoted).join(' ') : await readFrom(name);
-  const { file, notices } = await client.jobs.read({ text, ...(name === undefined ? { format: 'docker-run' } : {}) });
+  const part = options.text('part');
+  const { file, notices } = await client.jobs.read({
+    text,
+    ...(name === undefined ? { format: 'docker-run' } : {}),
+    ...(part === undefined ? {} : { part }),
+  });
   for (const { level, where, message } of notices) context.say(`${level}: ${where}: ${message}`);
   if (notices.some(({ level }) => level === 'refused') && !options.flag('anyway')) {
     throw new AppError('bad-input', 'Parts of this job cannot be honoured.', {
@@ -124,6 +129,7 @@ const fileOptions = {
   bounty: { type: 'string', value: 'AMOUNT', about: 'for each task, in whole tokens; replaces the file’s' },
   token: { type: 'string', value: 'TOKEN', about: 'of the bounty; default WATT' },
   array: { type: 'string', value: 'N', about: 'run it so many times; each sees COMMONWATT_TASK_INDEX' },
+  part: { type: 'string', value: 'NAME', about: 'which service or task of the file, where there are several' },
   open: { type: 'boolean', about: 'let any qualified provider take it, also while this host sleeps' },
   anyway: { type: 'boolean', about: 'submit without what cannot be honoured' },
 } as const;

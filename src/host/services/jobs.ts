@@ -17,7 +17,7 @@ import type { Rooms } from '../rooms.ts';
 import { typeOfFile } from './file-types.ts';
 import { jobView, phasesOf, statusOfPhase } from './job-view.ts';
 import { newest } from './newest.ts';
-import { Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 import { Uploads } from './uploads.ts';
 
 type OutputFrame = ApiOutputs['jobs']['logs'] extends AsyncIterable<infer Frame> ? Frame : never;
@@ -25,9 +25,8 @@ type OutputFrame = ApiOutputs['jobs']['logs'] extends AsyncIterable<infer Frame>
 const MOST_RESULT_FILES = 10_000;
 const LOG_CHUNK = 64 * 1024;
 
-export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
+export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['jobs'] {
   const { ledger, content, jobs, wallet } = rooms;
-  const sessions = new Sessions(() => crypto.randomUUID());
   const uploads = new Uploads(path.join(rooms.dataDir, 'uploads'), content);
 
   const find = (taskId: string): JobTask => {
@@ -99,8 +98,9 @@ export function jobsServices(rooms: Rooms): ApiServices['jobs'] {
   }
 
   return {
-    read: async ({ text, format }) => {
-      const read = readJobFile(text, format === undefined ? {} : { format });
+    read: async ({ text, format, part }) => {
+      const which = { ...(format === undefined ? {} : { format }), ...(part === undefined ? {} : { part }) };
+      const read = readJobFile(text, which);
       return { format: read.format, file: read.file, notices: read.notices };
     },
     estimate: async ({ file }) => {
