@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../shared/log.ts';
@@ -122,6 +122,11 @@ describe.skipIf(!hasEngine)('jobs in containers (needs a running Docker engine)'
         ['sub/r.txt', 'result\n'],
       ]),
     );
+    // A Node stream, as its readers expect, and one that can be left half-way.
+    const left = await job.outputs();
+    expect(left).toBeInstanceOf(Readable);
+    left.destroy();
+    await once(left, 'close');
     expect(progress.at(-1)).toBe(3 * MIB + 5);
     expect(await job.usage()).toMatchObject({ memoryBytes: 0 });
     await job.remove();

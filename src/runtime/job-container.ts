@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContainerInspectInfo } from 'dockerode';
 import { extract, pack as tarPack } from 'tar-stream';
@@ -126,7 +126,8 @@ export async function openJobContainer(
         exitCode: found.State.ExitCode,
         oomKilled: found.State.OOMKilled && diskUsedAtStop === 0,
         startedAtMs,
-        finishedAtMs: state.finishedAtMs ?? startedAtMs,
+        // The engine's two clocks may differ by a moment.
+        finishedAtMs: Math.max(startedAtMs, state.finishedAtMs ?? startedAtMs),
         error: found.State.Error,
       },
       { runSeconds, diskBytes, diskUsed: Math.max(measured, diskUsedAtStop) },
@@ -241,9 +242,13 @@ export async function openJobContainer(
           link.docker.getContainer(id).getArchive({ path: `${JOB_ENV.COMMONWATT_OUT}/.`, abortSignal: stop.signal }),
         )) as Readable;
         const pack = tarPack();
-        pack.on('close', () => stop.abort());
         withoutFolder(source, pack).catch((thrown: unknown) => pack.destroy(thrown as Error));
-        return pack as unknown as Readable;
+        // The archiver's streams are not Node's own; its readers may rely on those.
+        const outputs = new PassThrough();
+        pipeline(pack, outputs)
+          .catch(() => undefined)
+          .finally(() => stop.abort());
+        return outputs;
       },
       remove,
     }),

@@ -121,7 +121,7 @@ export function createChildJobs(options: { dataDir: string; clock: Clock; log: L
         if (existsSync(file)) return Promise.resolve(createReadStream(file));
         const empty = tarPack();
         empty.finalize();
-        return Promise.resolve(Readable.from(empty));
+        return Promise.resolve(Readable.from(empty, { objectMode: false }));
       },
       remove: () => remove(dealId),
     };
