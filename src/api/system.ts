@@ -57,7 +57,9 @@ export const notificationSchema = z.object({
   level: z.enum(['info', 'success', 'warning', 'error']),
   title: z.string(),
   body: z.string(),
+  /** What it is about, where that can be opened: a rental, or a job of this host's own. */
   rentalId: z.string().nullable(),
+  taskId: z.string().nullable(),
 });
 
 export const systemContract = {

@@ -32,6 +32,7 @@ import { jobsServices } from './services/jobs.ts';
 import { marketServices } from './services/market.ts';
 import { practiceServices } from './services/practice.ts';
 import { rentalsServices } from './services/rentals.ts';
+import { Sessions } from './services/sessions.ts';
 import { shareServices } from './services/share.ts';
 import { systemServices } from './services/system.ts';
 import { walletServices } from './services/wallet.ts';
@@ -256,17 +257,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
   }
 }
 
-const createServices = (rooms: Rooms): ApiServices => ({
-  system: systemServices(rooms),
-  gpu: gpuServices(rooms),
-  wallet: walletServices(rooms),
-  share: shareServices(rooms),
-  market: marketServices(rooms),
-  rentals: rentalsServices(rooms),
-  jobs: jobsServices(rooms),
-  work: workServices(rooms),
-  practice: practiceServices(rooms),
-});
+function createServices(rooms: Rooms): ApiServices {
+  // One set for both: acknowledgements name a session, not what it belongs to.
+  const sessions = new Sessions(() => crypto.randomUUID());
+  return {
+    system: systemServices(rooms),
+    gpu: gpuServices(rooms),
+    wallet: walletServices(rooms),
+    share: shareServices(rooms),
+    market: marketServices(rooms),
+    rentals: rentalsServices(rooms, sessions),
+    jobs: jobsServices(rooms, sessions),
+    work: workServices(rooms),
+    practice: practiceServices(rooms),
+  };
+}
 
 /** Takes up what the last run left, in the order money needs: leases first, then their events, then the switch. */
 async function begin(rooms: Rooms, jobs: OpenJobRooms): Promise<void> {

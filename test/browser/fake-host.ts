@@ -245,6 +245,7 @@ export function createFakeHost(options: FakeOptions = {}) {
             title: 'Rental started',
             body: 'Somebody rents your RTX 4090.',
             rentalId: null,
+            taskId: null,
           },
           {
             id: 'n2',
@@ -253,6 +254,7 @@ export function createFakeHost(options: FakeOptions = {}) {
             title: 'Rental settled',
             body: '0.51 CUSD paid, 0.17 CUSD came back.',
             rentalId: null,
+            taskId: null,
           },
         ];
       },

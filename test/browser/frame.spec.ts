@@ -5,7 +5,8 @@ test('keys go to every screen, and the title says where one is', async ({ open }
   for (const [digit, name] of [
     ['2', 'Market'],
     ['3', 'Rentals'],
-    ['4', 'Wallet'],
+    ['4', 'Jobs'],
+    ['5', 'Wallet'],
     ['1', 'Share'],
   ] as const) {
     await page.keyboard.press(`Alt+${digit}`);
@@ -19,7 +20,7 @@ test('keys go to every screen, and the title says where one is', async ({ open }
 
 test('practice money is named on every screen, and nowhere on a real network', async ({ open }) => {
   const { page } = await open();
-  for (const screen of ['share', 'market', 'rentals', 'wallet']) {
+  for (const screen of ['share', 'market', 'rentals', 'jobs', 'wallet']) {
     await page.evaluate((hash) => (location.hash = hash), `#/${screen}`);
     await expect(page.getByText('practice money, worth nothing')).toBeVisible();
   }
@@ -75,6 +76,7 @@ test('notifications: a toast, a count, a list with the way to the rental', async
     title: 'Card is hot',
     body: 'It reached 84 °C.',
     rentalId: rental ?? null,
+    taskId: null,
   });
   await expect(page.getByRole('alert').filter({ hasText: 'Card is hot' })).toBeVisible();
   await page.getByRole('button', { name: 'Notifications, 3 new' }).click();
@@ -102,7 +104,7 @@ test('a screen whose code cannot be fetched any more is said, and the others wor
   await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'));
   await page.reload();
   await expect(page.locator('.frame')).toBeVisible();
-  await page.keyboard.press('Alt+4');
+  await page.keyboard.press('Alt+5');
   await expect(page.getByRole('alert')).toContainText('This screen could not be shown.');
   await expect(page.getByRole('button', { name: 'Reload the window' })).toBeVisible();
   await page.keyboard.press('Alt+2');
@@ -116,7 +118,7 @@ test('code that fails to come is fetched again', async ({ open }) => {
   await page.route('**/WalletScreen-*.js', (route) => route.abort('connectionrefused'), { times: 2 });
   await page.reload();
   await expect(page.locator('.frame')).toBeVisible();
-  await page.keyboard.press('Alt+4');
+  await page.keyboard.press('Alt+5');
   await expect(page.getByRole('heading', { level: 2, name: 'Balances' })).toBeVisible();
 });
 

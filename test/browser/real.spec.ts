@@ -52,7 +52,7 @@ test.describe('the real thing', () => {
       await expect(settlement.getByRole('button', { name: 'Copy transaction hash' })).toBeVisible();
     });
     await test.step('find every movement in the wallet', async () => {
-      await page.keyboard.press('Alt+4');
+      await page.keyboard.press('Alt+5');
       for (const kind of ['Deposited', 'Locked for a rental', 'Came back from a rental']) {
         await expect(page.getByRole('table').getByText(kind).first()).toBeVisible({ timeout: 20_000 });
       }
@@ -88,7 +88,7 @@ test.describe('the real thing', () => {
     await computer.startAgain();
     await expect(page.getByText('Connection to Commonwatt on this computer lost.')).toBeHidden({ timeout: 30_000 });
     await expect(page.getByText('This browser is not signed in')).toHaveCount(0);
-    await page.keyboard.press('Alt+4');
+    await page.keyboard.press('Alt+5');
     await expect(page.getByRole('button', { name: 'Get practice money' })).toBeVisible();
     expect(complaints).toEqual([]);
   });

@@ -47,7 +47,7 @@ real.describe('screenshots of a real host (made when asked for)', () => {
       await page.waitForTimeout(300);
     }
     await shoot('rentals');
-    await page.keyboard.press('Alt+4');
+    await page.keyboard.press('Alt+5');
     await shoot('wallet');
     await page.keyboard.press('Alt+1');
     // Two minutes of readings fill the graphs.

@@ -8,7 +8,7 @@ import type { Deal } from '../../store/ledger.ts';
 import type { Rooms } from '../rooms.ts';
 import { newest } from './newest.ts';
 import { rentalView, type Live } from './rental-view.ts';
-import { Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 
 interface Forward {
   containerPort: number;
@@ -17,9 +17,8 @@ interface Forward {
   close(): Promise<void>;
 }
 
-export function rentalsServices(rooms: Rooms): ApiServices['rentals'] {
+export function rentalsServices(rooms: Rooms, sessions: Sessions): ApiServices['rentals'] {
   const { ledger, chain, rentals, deals, dealChanged } = rooms;
-  const sessions = new Sessions(() => crypto.randomUUID());
   const forwards = new Map<Bytes32, Map<number, Forward>>();
 
   const live = (deal: Deal): Live | null => {

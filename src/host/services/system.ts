@@ -94,7 +94,12 @@ export function walletView({ wallet, chain }: Pick<Rooms, 'wallet' | 'chain'>): 
   return { exists, locked, address, backedUp, practice: chain.profile.practice };
 }
 
-const notificationView = ({ leaseId, ...rest }: Notification): ApiOutputs['system']['notifications'][number] => ({
+const notificationView = ({
+  leaseId,
+  taskId,
+  ...rest
+}: Notification): ApiOutputs['system']['notifications'][number] => ({
   ...rest,
   rentalId: leaseId,
+  taskId: taskId ?? null,
 });
