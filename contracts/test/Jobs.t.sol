@@ -225,6 +225,8 @@ contract JobsTest is JobsBase {
         uint256 before = money(renter);
         JobTerms memory t = _posted();
         pauseDeals();
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Cancelled(idOf(t));
         vm.prank(renter);
         bounties.cancel(t);
         isIn(idOf(t), Jobs.State.REFUNDED);
@@ -280,6 +282,10 @@ contract JobsTest is JobsBase {
     }
 
     function test_claim_byTheOperator() public {
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.OperatorSet(provider, operator);
+        vm.prank(provider);
+        bounties.setOperator(operator);
         JobTerms memory t = _posted();
         vm.prank(operator);
         bounties.claim(t, offerId);
@@ -694,6 +700,8 @@ contract JobsTest is JobsBase {
         uint256 of_ = money(renter);
         JobTerms memory t = running();
         vm.warp(t.deadline);
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Settled(idOf(t), Jobs.State.REFUNDED, 0, 0, BOUNTY, BOUNTY / 10);
         vm.prank(stranger);
         bounties.expire(t, offerId);
         isIn(idOf(t), Jobs.State.REFUNDED);
@@ -701,6 +709,18 @@ contract JobsTest is JobsBase {
         eq(money(renter) - of_, BOUNTY / 10, "to the renter");
         eq(record.standingOf(provider).strikes, 1, "strike");
         eq(stakes.stakedOf(PROVIDER, provider), 1_000e18, "stake is whole");
+        nothingHeld(provider, offerId);
+    }
+
+    function test_expire_refundsTheSmallestBounty() public {
+        JobTerms memory t = jobTerms();
+        (t.bounty, t.bond) = (1, 0);
+        post(t);
+        claim(t);
+        vm.warp(t.deadline);
+        uint256 before = money(renter);
+        bounties.expire(t, offerId);
+        eq(money(renter) - before, 1, "all of it");
         nothingHeld(provider, offerId);
     }
 
@@ -732,6 +752,8 @@ contract JobsTest is JobsBase {
         hireJury();
         JobTerms memory t = submitted();
         vm.warp(block.timestamp + 1 days - 1);
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Challenged(idOf(t), challenger, BOUNTY / 10);
         challenge(t);
         isIn(idOf(t), Jobs.State.DISPUTED);
         eq(held(challenger), BOUNTY / 10, "bond");
@@ -798,6 +820,8 @@ contract JobsTest is JobsBase {
         (uint256 a, uint256 b, uint256 c) = (money(renter), money(provider), money(challenger));
         JobTerms memory t = disputed();
         juryFinds(t, Juries.Verdict.INVALID, 5);
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Settled(idOf(t), Jobs.State.REJECTED, 0, 0, BOUNTY, JOB_BOND);
         bounties.resolve(t, offerId);
         _isRejected(t, a, b, c);
     }
@@ -1105,6 +1129,8 @@ contract JobsTest is JobsBase {
 
     function test_collect_outvotedCopyGetsItsBondBack() public {
         JobTerms memory t = _concluded();
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Settled(copyOf(t, 2), Jobs.State.OUTVOTED, 0, 0, 0, 0);
         bounties.collect(t, crewOffers[2]);
         isIn(copyOf(t, 2), Jobs.State.OUTVOTED);
         eq(money(crew[2]), 1_000_000e6, "bond");
@@ -1117,6 +1143,8 @@ contract JobsTest is JobsBase {
         submitCopy(t, 0, RESULT);
         submitCopy(t, 1, RESULT);
         vm.warp(t.deadline);
+        vm.expectEmit(true, true, true, true, address(bounties));
+        emit Jobs.Settled(copyOf(t, 2), Jobs.State.REFUNDED, 0, 0, 0, uint256(BOUNTY) / 10 / 3);
         bounties.expire(t, crewOffers[2]);
         isIn(copyOf(t, 2), Jobs.State.REFUNDED);
         eq(1_000_000e6 - money(crew[2]), uint256(BOUNTY) / 10 / 3, "a third of a tenth");

@@ -4,10 +4,12 @@ pragma solidity 0.8.37;
 import {Finding} from "../src/Attestations.sol";
 import {Juries} from "../src/Juries.sol";
 import {JobsBase} from "./JobsBase.sol";
+import {VmReplay} from "./SentReplay.sol";
 
 /// Juries.tree, leaf by leaf.
 contract JuriesTest is JobsBase {
     bytes32 internal constant CASE = "case";
+    VmReplay internal constant vmr = VmReplay(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
 
     function setUp() public override {
         super.setUp();
@@ -57,6 +59,17 @@ contract JuriesTest is JobsBase {
         for (uint256 i; i < VALIDATORS; i++) if (_sits(validators[i])) seated++;
         eq(seated, 7, "seven different validators");
         eq(juries.memberOf(CASE, 7), address(0), "no more");
+    }
+
+    function test_open_tellsWhoSits() public {
+        uint256 state = vmr.snapshotState();
+        _open();
+        address[] memory members = new address[](7);
+        for (uint256 seat; seat < 7; seat++) members[seat] = juries.memberOf(CASE, seat);
+        vmr.revertToState(state);
+        vm.expectEmit(true, true, true, true, address(juries));
+        emit Juries.Opened(CASE, members, uint40(block.timestamp) + 24 hours, uint40(block.timestamp) + 36 hours);
+        _open();
     }
 
     function test_open_leavesOutTheParties() public {
@@ -118,6 +131,8 @@ contract JuriesTest is JobsBase {
         address member = juries.memberOf(CASE, 1);
         vm.prank(member);
         att.setOperator(host);
+        vm.expectEmit(true, true, true, true, address(juries));
+        emit Juries.Committed(CASE, 1, "commitment");
         vm.prank(host);
         juries.commit(CASE, 1, "commitment");
         eq(juries.get(CASE).committed, 2, "committed");
@@ -179,7 +194,11 @@ contract JuriesTest is JobsBase {
         _open();
         for (uint256 seat; seat < 3; seat++) _commit(seat, Juries.Verdict(seat + 1));
         vm.warp(juries.get(CASE).commitUntil);
-        for (uint256 seat; seat < 3; seat++) juries.reveal(CASE, seat, Juries.Verdict(seat + 1), SALT);
+        for (uint256 seat; seat < 3; seat++) {
+            vm.expectEmit(true, true, true, true, address(juries));
+            emit Juries.Voted(CASE, seat, Juries.Verdict(seat + 1));
+            juries.reveal(CASE, seat, Juries.Verdict(seat + 1), SALT);
+        }
         Juries.Case memory c = juries.get(CASE);
         eq(c.revealed, 3, "revealed");
         eq(c.valid, 1, "valid");

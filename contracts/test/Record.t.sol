@@ -205,6 +205,8 @@ contract RecordTest is JobsBase {
         _reject();
         _reject();
         vm.warp(START + 30 days);
+        vm.expectEmit(true, true, true, true, address(record));
+        emit Record.Requalified(provider, 5_000);
         vm.prank(provider);
         record.requalify();
         eq(record.reputationOf(provider), 5_000, "just enough");
@@ -280,6 +282,8 @@ contract RecordTest is JobsBase {
         renter = address(new AgreeableWallet());
         endow(renter);
         (bytes32 id, Parties memory p) = _deal();
+        vm.expectEmit(true, true, true, true, address(record));
+        emit Record.RatingCommitted(id, RENTER, "commitment");
         vm.prank(stranger);
         record.commitRating(id, p, RENTER, "commitment", "anything");
         eq(record.commitments(id, RENTER), "commitment", "kept");

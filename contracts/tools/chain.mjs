@@ -59,8 +59,13 @@ export async function startChain() {
     }
     return wallets.get(name);
   };
-  /** Sends and waits; the receipt says what it cost. */
-  const send = async (sending) => (await sending).wait();
+  /** Sends; the chain mines at once, so the receipt is there to be asked for. It says what the call cost. */
+  const send = async (sending) => {
+    const { hash } = await sending;
+    const receipt = await provider.getTransactionReceipt(hash);
+    if (receipt?.status !== 1) throw new Error(`Transaction ${hash} ${receipt ? 'failed' : 'is not mined'}`);
+    return receipt;
+  };
 
   const admin = await wallet('admin');
   const treasury = await wallet('treasury');
@@ -71,7 +76,7 @@ export async function startChain() {
     const { abi, bytecode } = PRODUCTS[name];
     const factory = new ContractFactory(abi, bytecode, admin);
     const deployed = await factory.deploy(...args(at, { admin: admin.address, treasury: treasury.address }));
-    deployGas[name] = Number((await deployed.deploymentTransaction().wait()).gasUsed);
+    deployGas[name] = Number((await send(deployed.deploymentTransaction())).gasUsed);
     if ((await deployed.getAddress()).toLowerCase() !== at[name]) throw new Error(`${name} is not where it should be`);
     contracts[name] = new Contract(at[name], abi, admin);
   }

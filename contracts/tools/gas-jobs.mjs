@@ -1,4 +1,4 @@
-/** What the life of a job costs, and a record of it. */
+/** What the life of a job costs, what a jury makes of it, and a record of it. */
 import { id, keccak256, toUtf8Bytes } from 'ethers';
 import { ETH } from '../../src/shared/ids.ts';
 import {
@@ -14,13 +14,16 @@ import { CHAIN_ID } from './chain.mjs';
 const DAY = 86_400;
 const SPEC = JSON.stringify({ image: `busybox@${id('image')}`, command: ['sh', '-c', 'echo done'] });
 
+const VALID = 1;
+const INVALID = 2;
+
 /**
- * Three providers, one renter, all in practice dollars.
- * @param {(name: string, sending: Promise<unknown>) => Promise<unknown>} record
+ * Three providers, one renter, all in practice dollars; the validators' committee sits.
+ * @param {{record(name: string, sending: Promise<unknown>): Promise<unknown>}} measure
  * @param {object} params an offer's parameters
  */
-export async function measureJobs({ contracts, at, wallet, send, provider }, record, params, later) {
-  const { Jobs, Offers, PracticeDollar, Record, Stakes, Vault, Watt } = contracts;
+export async function measureJobs({ contracts, at, wallet, send, provider }, { record, show, later }, params) {
+  const { Jobs, Juries, Offers, PracticeDollar, Record, Stakes, Vault, Watt } = contracts;
   const [admin, treasury, host, renter] = await Promise.all(
     ['admin', 'treasury', 'worker host', 'poster'].map((name) => wallet(name)),
   );
@@ -79,10 +82,11 @@ export async function measureJobs({ contracts, at, wallet, send, provider }, rec
     await send(as(renter).post(terms, SPEC));
     return terms;
   };
-  const assign = (terms) => {
-    const acceptance = { jobId: jobIdOf(terms), offerId, validUntil: terms.deadline };
+  const assign = (terms, index = 0) => {
+    const acceptance = { jobId: jobIdOf(terms), offerId: offers[index], validUntil: terms.deadline };
     const digest = digestOf(acceptancePayload({ chainId: CHAIN_ID, jobs: at.Jobs }, acceptance));
-    return as(renter).assign(terms, offerId, terms.deadline, worker.signingKey.sign(digest).serialized);
+    const { signingKey } = workers[index];
+    return as(renter).assign(terms, offers[index], terms.deadline, signingKey.sign(digest).serialized);
   };
 
   // As in a market in use, the renter has another job posted and the provider another one taken.
@@ -94,6 +98,32 @@ export async function measureJobs({ contracts, at, wallet, send, provider }, rec
     await record('Jobs.submit', as(worker).submit(usual, offerId, id('result'))),
     await record('Jobs.accept', as(renter).accept(usual, offerId)),
   ];
+  // A result of the third worker, challenged.
+  const dispute = async (changes) => {
+    const terms = await post({ window: 2 * DAY, ...changes });
+    await send(assign(terms, 2));
+    await send(as(workers[2]).submit(terms, offers[2], id('wrong')));
+    // Whom the block's randomness draws, and at what cost, cannot be estimated.
+    await show(as(renter).challenge(terms, offers[2], { gasLimit: 2_000_000n }));
+    return terms;
+  };
+  const judged = await dispute();
+  const caseId = jobIdOf(judged);
+  const { seats } = await Juries.get(caseId);
+  const members = await Promise.all(Array.from({ length: Number(seats) }, (_, seat) => Juries.memberOf(caseId, seat)));
+  const named = await Promise.all(Array.from({ length: 9 }, (_, index) => wallet(`validator ${index}`)));
+  const verdictOf = (seat) => (seat === 0 ? VALID : INVALID);
+  for (const [seat, member] of members.entries()) {
+    const commitment = await Juries.commitmentOf(caseId, member, verdictOf(seat), id('salt'));
+    const juror = named.find(({ address }) => address === member);
+    await record('Juries.commit', Juries.connect(juror).commit(caseId, seat, commitment));
+  }
+  for (const seat of members.keys())
+    await record('Juries.reveal', Juries.connect(host).reveal(caseId, seat, verdictOf(seat), id('salt')));
+  // A second of its own, as above: votes change.
+  await later(1);
+  await record('Jobs.resolve, rejected', as(host).resolve(judged, offers[2]));
+
   await record('Jobs.cancel', as(renter).cancel(await post()));
   const claimed = await post();
   await record('Jobs.claim', as(host).claim(claimed, offerId));
@@ -131,5 +161,12 @@ export async function measureJobs({ contracts, at, wallet, send, provider }, rec
     await record('Record.commitRating', Record.connect(one).commitRating(deal, parties, side, commitment, '0x'));
   }
   await record('Record.revealRating', Record.connect(host).revealRating(deal, parties, 0, 5, '', id('rating')));
+
+  // The second rejection, by an arbiter, leaves the third worker inactive; thirty days later it qualifies again.
+  const decided = await dispute({ arbiter: admin.address });
+  await later(1);
+  await record('Jobs.decide, rejected', as(admin).decide(decided, offers[2], false));
+  await later(30 * DAY);
+  await record('Record.requalify', Record.connect(workers[2]).requalify());
   return steps.reduce((sum, { gasUsed }) => sum + Number(gasUsed), 0);
 }

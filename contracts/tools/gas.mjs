@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { id } from 'ethers';
+import { Signature, id } from 'ethers';
 import { digestOf, finalPayload, leaseIdOf, offerIdOf, specHash, voucherPayload } from '../../src/shared/typed-data.ts';
 import { ETH } from '../../src/shared/ids.ts';
 import { CHAIN_ID, START_AT, hasAnvil, startChain } from './chain.mjs';
@@ -21,12 +21,15 @@ const HOUR = 3600;
 
 /**
  * @param seen is told of every measured transaction: its name and receipt, and the chain it is on
+ * @param atEnd may ask that chain what it likes when all is measured
  * @returns {Promise<Record<string, number>>} gas by call
  */
-export async function measureGas(seen = () => {}) {
+export async function measureGas(seen = () => {}, atEnd = () => {}) {
   const chain = await startChain();
   try {
-    return await measureOn(chain, seen);
+    const gas = await measureOn(chain, seen);
+    await atEnd(chain);
+    return gas;
   } finally {
     await chain.close();
   }
@@ -41,11 +44,17 @@ async function measureOn(chain, seen) {
     await seen(name, receipt, chain);
     return receipt;
   };
+  /** Is seen, but not measured: costs what chance has it cost, or is there only to be seen. */
+  const show = async (sending) => {
+    const receipt = await send(sending);
+    await seen('', receipt, chain);
+    return receipt;
+  };
   for (const [name, used] of Object.entries(deployGas)) gas[`deploy ${name}`] = used;
   const [provider1, host, renter, session, admin] = await Promise.all(
     ['provider', 'provider host', 'renter', 'renter host', 'admin'].map((name) => wallet(name)),
   );
-  const { Vault, Offers, Rentals, PracticeDollar, Parameters } = contracts;
+  const { Vault, Offers, Rentals, PracticeDollar, Parameters, Record } = contracts;
   const as = (contract, who) => contract.connect(who);
   const place = { chainId: CHAIN_ID, rentals: at.Rentals };
   const sign = (who, payload) => who.signingKey.sign(digestOf(payload)).serialized;
@@ -80,7 +89,7 @@ async function measureOn(chain, seen) {
   const ethOffer = offerIdOf(provider1.address, ethSalt);
   await send(as(Offers, provider1).register({ ...params, token: ETH, price: 10n ** 15n }, ethSalt));
 
-  await send(as(PracticeDollar, admin).mint(renter.address, 10n ** 12n));
+  await show(as(PracticeDollar, admin).mint(renter.address, 10n ** 12n));
   await send(as(PracticeDollar, renter).approve(at.Vault, 2n ** 256n - 1n));
   await record('Vault.deposit', as(Vault, renter).deposit(at.PracticeDollar, renter.address, 10n ** 10n));
   await record('Vault.depositETH', as(Vault, renter).depositETH(renter.address, { value: 10n ** 18n }));
@@ -127,6 +136,7 @@ async function measureOn(chain, seen) {
   await record('Rentals.open', as(Rentals, renter).open(usual, HOUR));
   await later(600);
   await record('Rentals.close', as(Rentals, provider1).close(...final(usual, 600)));
+  await record('Record.recordLease', as(Record, host).recordLease(usual));
   await record('Rentals.extend', as(Rentals, renter).extend(other, HOUR));
   await record('Rentals.draw', as(Rentals, host).draw(...voucher(other, 300)));
   await record('Rentals.settle', as(Rentals, host).settle(...voucher(other, 500)));
@@ -176,15 +186,41 @@ async function measureOn(chain, seen) {
   };
   await measureValidators(chain, record, openWitnessed, offerId);
 
-  gas['Jobs, post + assign + submit + accept'] = await measureJobs(chain, record, params, later);
+  gas['Jobs, post + assign + submit + accept'] = await measureJobs(chain, { record, show, later }, params);
 
   await record('Vault.withdraw', as(Vault, provider1).withdraw(at.PracticeDollar, provider1.address, 100n));
   await record('Vault.withdraw, ETH', as(Vault, renter).withdraw(ETH, renter.address, 10n ** 17n));
   await record('Offers.delist', as(Offers, provider1).delist(offerId));
   await record('Parameters.setFee', as(Parameters, admin).setFee(300));
   await record('Parameters.pauseNewDeals', as(Parameters, admin).pauseNewDeals());
+  await show(as(Parameters, admin).resumeNewDeals());
+  await show(as(Parameters, admin).allowToken(at.Watt));
+  await show(as(Parameters, admin).setSlash(1500));
+  await show(as(Parameters, admin).setInactiveBelow(40));
+  await show(as(Parameters, admin).setMinStakes(200n * 10n ** 18n, 2000n * 10n ** 18n));
+  await depositWithPermit(chain, renter, show);
   await measureStakes({ contracts, at, wallet, send, record, later });
   return gas;
+}
+
+/** What a wallet signs instead of an approval: ERC-2612. */
+async function depositWithPermit({ contracts, at, provider }, owner, show) {
+  const { PracticeDollar, Vault } = contracts;
+  const { chainId } = await provider.getNetwork();
+  const domain = { name: 'Practice Dollar', version: '1', chainId, verifyingContract: at.PracticeDollar };
+  const word = (name, type) => ({ name, type });
+  const types = {
+    Permit: [
+      ...[word('owner', 'address'), word('spender', 'address'), word('value', 'uint256')],
+      ...[word('nonce', 'uint256'), word('deadline', 'uint256')],
+    ],
+  };
+  const value = 1_000_000n;
+  const deadline = START_AT + 365 * 86_400;
+  const nonce = await PracticeDollar.nonces(owner.address);
+  const permit = { owner: owner.address, spender: at.Vault, value, nonce, deadline };
+  const { v, r, s } = Signature.from(await owner.signTypedData(domain, types, permit));
+  await show(Vault.connect(owner).depositWithPermit(at.PracticeDollar, owner.address, value, deadline, v, r, s));
 }
 
 /** Stakes, and a decision from the proposal to its execution. */

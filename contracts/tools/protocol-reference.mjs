@@ -2,6 +2,8 @@
  * Writes docs/protocol-reference.md: every call, event and error of the contracts with its NatSpec, and a worked example of
  * each as it went over a chain when gas was measured.
  *
+ * Fails where one has none.
+ *
  *   node contracts/tools/protocol-reference.mjs            write
  *   node contracts/tools/protocol-reference.mjs --check    fail if what is committed differs
  */
@@ -43,38 +45,98 @@ function plainAll(types, values) {
 }
 /** Long bytes are cut in print: their first and last four say enough to recognise them. */
 const shortened = (text) => text.replaceAll(/0x([0-9a-f]{8})[0-9a-f]{120,}([0-9a-f]{8})/gi, '0x$1…$2');
-const print = (fragment, values) => shortened(JSON.stringify(plainAll(fragment.inputs, values)));
+const print = (types, values) => shortened(JSON.stringify(plainAll(types, values)));
 
-/** The first transaction of each call, and the first log of each event, as they were on the chain. */
+/** Ours, and what is said of it in our sources; what OpenZeppelin brings along is documented there. */
+const isOurs = (name, word) =>
+  new RegExp(`(function|event|error) ${word}\\(|public (constant |immutable )*${word}\\b`).test(sources.get(name));
+
+const nameAt = (at, address) => names.find((name) => at[name] === address.toLowerCase());
+const interfaces = new Map(names.map((name) => [name, new Interface(PRODUCTS[name].abi)]));
+
+/** By contract and signature: the first call of each, from outside or from another contract, and the first log of each event. */
 const calls = new Map();
 const logs = new Map();
-const interfaces = new Map(names.map((name) => [name, new Interface(PRODUCTS[name].abi)]));
-await measureGas(async (_name, receipt, { at, provider }) => {
-  const nameAt = (address) => names.find((name) => at[name] === address.toLowerCase());
-  const target = nameAt(receipt.to);
-  const { data, value } = await provider.getTransaction(receipt.hash);
-  const parsed = target && interfaces.get(target).parseTransaction({ data, value });
-  if (parsed) {
-    const key = `${target} ${parsed.signature}`;
-    if (!calls.has(key)) calls.set(key, { text: print(parsed.fragment, parsed.args), value });
+/** The first value that was given under a name and type: what questions are asked with. */
+const given = new Map();
+function keep(types, values) {
+  for (const [i, type] of types.entries()) {
+    const name = `${type.name} ${type.format()}`;
+    if (!given.has(name)) given.set(name, values[i]);
+    if (type.baseType === 'tuple') keep(type.components, values[i]);
   }
+}
+
+function takeCall({ at }, { from, to, input, value }, output) {
+  const target = to && nameAt(at, to);
+  const parsed = target && interfaces.get(target).parseTransaction({ data: input, value });
+  if (!parsed) return;
+  keep(parsed.fragment.inputs, parsed.args);
+  const key = `${target} ${parsed.signature}`;
+  const caller = nameAt(at, from);
+  const known = calls.get(key);
+  // A call from outside says more than one between contracts.
+  if (known && (caller || !known.caller)) return;
+  const sent = BigInt(value ?? 0);
+  const answer = parsed.fragment.outputs.length > 0 && output && output !== '0x' ? output : null;
+  calls.set(key, { text: print(parsed.fragment.inputs, parsed.args), value: sent, caller, answer });
+}
+
+async function takeLogs({ at }, receipt) {
   for (const log of receipt.logs) {
-    const emitter = nameAt(log.address);
+    const emitter = nameAt(at, log.address);
     const event = emitter && interfaces.get(emitter).parseLog(log);
-    const key = event && `${emitter} ${event.signature}`;
-    if (key && !logs.has(key)) logs.set(key, print(event.fragment, event.args));
+    if (!event) continue;
+    keep(event.fragment.inputs, event.args);
+    const key = `${emitter} ${event.signature}`;
+    if (!logs.has(key)) logs.set(key, `\`${print(event.fragment.inputs, event.args)}\``);
   }
-});
+}
+
+/** Asks every question that no transaction has asked, with what was said under the same name. */
+async function ask({ at, provider }) {
+  for (const name of names) {
+    for (const fragment of interfaces.get(name).fragments) {
+      if (fragment.type !== 'function' || !fragment.constant || !isOurs(name, fragment.name)) continue;
+      const key = `${name} ${fragment.format('sighash')}`;
+      if (calls.has(key)) continue;
+      const said = fragment.inputs.map((type) => `${type.name} ${type.format()}`);
+      const values = (ARGUMENTS[`${name}.${fragment.name}`] ?? said).map((one) =>
+        one === FIRST ? FIRST : given.get(one),
+      );
+      if (values.includes(undefined)) continue;
+      const data = interfaces.get(name).encodeFunctionData(fragment, values);
+      const answer = await provider.call({ to: at[name], data });
+      calls.set(key, { text: print(fragment.inputs, values), value: 0n, caller: undefined, answer });
+    }
+  }
+}
+
+/** Where the asking has another name, or none. */
+const DEAL = ['dealId bytes32'];
+const FIRST = 0n;
+const ARGUMENTS = {
+  'Attestations.candidateAt': ['epoch_ uint32', FIRST],
+  'Jobs.get': DEAL,
+  'Jobs.resultOf': DEAL,
+  'Record.commitments': [...DEAL, 'side uint8'],
+};
+
+await measureGas(async (name, receipt, chain) => {
+  const { provider } = chain;
+  for (const { type, action, result } of await provider.send('trace_transaction', [receipt.hash])) {
+    // What is asked while a jury is drawn is chance.
+    const counts = action.callType === 'call' || (action.callType === 'staticcall' && name !== '');
+    if (type === 'call' && counts) takeCall(chain, action, result?.output);
+  }
+  await takeLogs(chain, receipt);
+}, ask);
 
 const oneLine = (text) =>
   text
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/\*(\w+)\*/g, '_$1_')
     .trim();
-/** Ours, and what is said of it in our sources; what OpenZeppelin brings along is documented there. */
-const isOurs = (name, word) =>
-  new RegExp(`(function|event|error) ${word}\\(|public (constant |immutable )*${word}\\b`).test(sources.get(name));
-
 function describe(name, fragment, { userdoc, devdoc }) {
   const signature = fragment.format('sighash');
   const kind = { function: 'methods', event: 'events', error: 'errors' }[fragment.type];
@@ -89,12 +151,32 @@ function describe(name, fragment, { userdoc, devdoc }) {
   return { signature, text: [oneLine(notice), ...said].filter(Boolean).join(' · ') };
 }
 
+/** The one answer that has no name stands for itself. */
+function printAnswer(types, values) {
+  const all = plainAll(types, values);
+  return shortened(JSON.stringify(types.length === 1 ? Object.values(all)[0] : all));
+}
+
+/** A call with its arguments, who made it where that was a contract, what was sent along and what was answered. */
+function exampleOf(name, fragment) {
+  const call = calls.get(`${name} ${fragment.format('sighash')}`);
+  if (!call) return null;
+  const { text, value, caller, answer } = call;
+  const said = answer && interfaces.get(name).decodeFunctionResult(fragment, answer);
+  return [
+    `\`${text}\``,
+    value ? `, with ${value} wei` : '',
+    caller && !fragment.constant ? `, from ${caller}` : '',
+    said ? ` gives \`${printAnswer(fragment.outputs, said)}\`` : '',
+  ].join('');
+}
+
 const lines = [
   '# Protocol reference',
   '',
   'Every call, event and error of the contracts, generated from their sources by `contracts/tools/protocol-reference.mjs`; what it all',
-  'means stands in [protocol.md](protocol.md). The examples are transactions of the gas measurement, with amounts in smallest units; long',
-  'bytes are cut. Signatures and their digests have examples of their own in `contracts/test/vectors/typed-data.json`. What contracts',
+  'means stands in [protocol.md](protocol.md). The examples are transactions of the gas measurement, calls between contracts included, and',
+  'questions as they were answered then; amounts are in smallest units, long bytes are cut. Signatures and their digests have examples of their own in `contracts/test/vectors/typed-data.json`. What contracts',
   'inherit from OpenZeppelin (ERC-20, Permit, Votes, Governor, Multicall) is documented there.',
 ];
 const without = [];
@@ -123,17 +205,28 @@ for (const name of names) {
         .replaceAll(/tuple\(/g, '(');
       const id = title === 'Events' ? '' : ` \`${fragment.selector}\``;
       lines.push(`- \`${full}\`${id}${text ? `. ${text}` : ''}`);
-      const call = calls.get(`${name} ${signature}`);
-      const example = title === 'Calls' ? call?.text : logs.get(`${name} ${signature}`);
-      if (example) lines.push(`  - \`${example}\`${call?.value ? `, with ${call.value} wei` : ''}`);
-      else if (title === 'Calls' || title === 'Events') without.push(`${name}.${fragment.name}`);
+      const example = title === 'Events' ? logs.get(`${name} ${signature}`) : exampleOf(name, fragment);
+      if (example) lines.push(`  - ${example}`);
+      else if (title !== 'Errors') without.push(`${name}.${fragment.name}`);
     }
   }
 }
 const text = `${lines.join('\n').replaceAll(/\n{3,}/g, '\n\n')}\n`;
 const known = existsSync(FILE) ? readFileSync(FILE, 'utf8') : '';
-/** The examples come from a chain whose clock ran: a second more or less, in times and in ids, is no other reference. */
-const timeless = (words) => words.replaceAll(/\b1[78]\d{8}\b/g, 'TIME').replaceAll(/0x[0-9a-fA-F]{64,}/g, 'BYTES');
+/**
+ * The examples come from a chain whose clock ran: a second more or less, in times and in ids, is no other reference, nor is
+ * another jury drawn.
+ */
+const timeless = (words) =>
+  words
+    .replaceAll(/\b1[78]\d{8}\b/g, 'TIME')
+    .replaceAll(/0x[0-9a-fA-F]{64,}/g, 'BYTES')
+    .replace(/^## Juries$.*?(?=^## )/ms, (chapter) => chapter.replaceAll(/^ {2}- .*$/gm, '  -'));
+
+if (without.length > 0) {
+  console.error(`Without an example: ${without.join(', ')}. The scenario is contracts/tools/gas.mjs.`);
+  process.exit(1);
+}
 if (process.argv.includes('--check')) {
   const same = timeless(known) === timeless(text);
   if (!same)
@@ -141,4 +234,4 @@ if (process.argv.includes('--check')) {
   process.exit(same ? 0 : 1);
 }
 writeFileSync(FILE, text);
-console.log(JSON.stringify({ calls: calls.size, events: logs.size, withoutExample: without }));
+console.log(JSON.stringify({ calls: calls.size, events: logs.size }));
