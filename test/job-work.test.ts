@@ -1,38 +1,537 @@
 /** A provider's jobs from assignment to payment, against the real contracts, and through the death of its host anywhere. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ZeroHash } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FakeRuntimes } from './support/fake-runtimes.ts';
+import { cidToBytes32 } from '../src/content/address.ts';
+import { fetchContent } from '../src/content/fetch-content.ts';
+import { serveGateway } from '../src/content/serve-blocks.ts';
+import { AppError } from '../src/shared/errors.ts';
+import type { Address, Bytes32 } from '../src/shared/ids.ts';
+import { resultInfoSchema, type ResultInfo } from '../src/shared/job-spec.ts';
+import type { JobRun } from '../src/store/ledger.ts';
+import { FakeRuntimes, type FakeProcess } from './support/fake-runtimes.ts';
 import { anvilMissing } from './support/market.ts';
-import { WorkWorld } from './support/work-world.ts';
+import { Party, WorkWorld } from './support/work-world.ts';
 
 const missing = anvilMissing();
+const WINDOW = 1800;
+const WATT = 10n ** 18n;
+const SALT: Bytes32 = `0x${'5a'.repeat(32)}`;
 
 describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
   const runtimes = new FakeRuntimes();
+  const scratch = mkdtempSync(path.join(tmpdir(), 'commonwatt-job-files-'));
   let world: WorkWorld;
 
   beforeAll(async () => {
-    world = await WorkWorld.open(runtimes, { units: 3 });
+    world = await WorkWorld.open(runtimes, { units: 8 });
   }, 60_000);
-  afterAll(() => world?.close());
-
-  beforeEach(() => {
-    runtimes.onStart = (process) => {
-      process.files.set('answer.txt', '42');
-      process.say(1, 'hello\n');
-      process.say(2, 'oops\n');
-      process.exit(0);
-    };
-    runtimes.startFails = null;
-    world.policy = { free: true, reason: '' };
+  afterAll(async () => {
+    await world?.close();
+    rmSync(scratch, { recursive: true, force: true });
   });
 
-  test('assigned, run, submitted, accepted, paid', async () => {
+  const finishes = (process: FakeProcess) => {
+    process.files.set('answer.txt', '42');
+    process.files.set('deep/er.txt', 'still here');
+    process.say(1, 'hello\n');
+    process.say(2, 'oops\n');
+    process.exit(0);
+  };
+
+  beforeEach(() => {
+    runtimes.onStart = finishes;
+    runtimes.startFails = null;
+    runtimes.isDown = false;
+    world.policy = { free: true, reason: '' };
+    world.notes.length = 0;
+  });
+
+  /** The next process runs until the test ends it. */
+  const running = (): Promise<FakeProcess> => {
+    const { promise, resolve } = Promise.withResolvers<FakeProcess>();
+    runtimes.onStart = resolve;
+    return promise;
+  };
+
+  /** What the renter finds in the result, fetched over its line to the provider. */
+  const result = async (run: JobRun): Promise<{ info: ResultInfo; files: Map<string, string> }> => {
+    const cid = run.resultCid ?? '';
+    const store = world.renter.content;
+    await fetchContent(cid, [{ peer: await world.line() }], { store });
+    const files = new Map<string, string>();
+    for await (const { path: name, kind } of store.entries(cid)) {
+      if (kind === 'folder') continue;
+      const parts: Uint8Array[] = [];
+      for await (const part of store.read(cid, name)) parts.push(part);
+      files.set(name, Buffer.concat(parts).toString());
+    }
+    return { info: resultInfoSchema.parse(JSON.parse(files.get('result.json') ?? '')), files };
+  };
+
+  const accept = (terms: Parameters<WorkWorld['renter']['chain']['calls']['acceptJob']>[0]) =>
+    world.renter.send(world.renter.chain.calls.acceptJob(terms, world.offerId));
+
+  const stateOf = async (dealId: Bytes32) => (await world.renter.chain.reads.jobDeal(dealId)).state;
+
+  describe('the whole way', () => {
+    test('asked, assigned, run, submitted, fetched by the renter, accepted, paid', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      const run = await world.phase(dealId, 'submitted');
+      expect(run).toMatchObject({ exitCode: 0, salt: null, paid: null, settledAt: null });
+      expect(
+        (await world.renter.chain.sync.until(() => world.renter.chain.jobDeal(dealId)?.state === 'submitted')).state,
+      ).toBe('live');
+      expect(world.renter.chain.jobDeal(dealId)?.resultId).toBe(cidToBytes32(run.resultCid ?? ''));
+      const { info, files } = await result(run);
+      expect(info).toEqual({ version: 1, exitCode: 0, reason: 'exited', detail: '' });
+      expect([...files.keys()].toSorted()).toEqual([
+        'logs/stderr',
+        'logs/stdout',
+        'out/answer.txt',
+        'out/deep/er.txt',
+        'result.json',
+      ]);
+      expect(files.get('out/answer.txt')).toBe('42');
+      expect(files.get('logs/stdout')).toBe('hello\n');
+      expect(files.get('logs/stderr')).toBe('oops\n');
+      await accept(terms);
+      const settled = await world.phase(dealId, 'settled');
+      expect(settled.paid).toBe(terms.bounty);
+      expect(settled.settledAt).not.toBeNull();
+      await expect.poll(() => runtimes.processes.size).toBe(0);
+      expect(world.notes.at(-1)).toMatchObject({ level: 'success', body: expect.stringContaining('WATT earned') });
+    });
+
+    test('inputs: a folder of the renter over the line, a file from a URL, content from a gateway', async () => {
+      const folder = path.join(scratch, 'folder');
+      mkdirSync(path.join(folder, 'sub'), { recursive: true });
+      writeFileSync(path.join(folder, 'a.txt'), 'from the renter');
+      writeFileSync(path.join(folder, 'sub/b.txt'), 'x'.repeat(3_000_000));
+      const upload = await world.renter.content.importFolder(folder);
+      world.shared.add(upload.cid);
+      const ipfs = await world.renter.content.importBytes(Buffer.from('from a gateway'));
+      const gateway = serveGateway(world.renter.content, (root) => root === ipfs.cid);
+      const server = http.createServer((request, response) => {
+        const [, kind, name] = new URL(request.url ?? '', 'http://x').pathname.split('/');
+        if (kind !== 'ipfs') return void response.end('from a url');
+        void gateway(name ?? '').then((bytes) => {
+          response.statusCode = bytes ? 200 : 404;
+          response.end(bytes ?? '');
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      world.gateways = [base];
+      try {
+        const held = running();
+        const { terms, dealId } = await world.assign(
+          world.spec({
+            inputs: [
+              { from: 'renter', path: 'data/folder', cid: upload.cid, bytes: 3_000_015 },
+              {
+                from: 'url',
+                path: 'url.txt',
+                url: `${base}/file`,
+                sha256: createHash('sha256').update('from a url').digest('hex'),
+              },
+              { from: 'ipfs', path: 'ipfs.txt', cid: ipfs.cid },
+            ],
+          }),
+        );
+        const process = await held;
+        expect([...process.inputs.keys()].toSorted()).toEqual([
+          'data/folder/a.txt',
+          'data/folder/sub/b.txt',
+          'ipfs.txt',
+          'url.txt',
+        ]);
+        expect(process.inputs.get('data/folder/a.txt')).toBe('from the renter');
+        expect(process.inputs.get('url.txt')).toBe('from a url');
+        expect(process.inputs.get('ipfs.txt')).toBe('from a gateway');
+        await world.phase(dealId, 'running');
+        finishes(process);
+        await world.phase(dealId, 'submitted');
+        await accept(terms);
+        await world.phase(dealId, 'settled');
+      } finally {
+        server.close();
+        world.gateways = [];
+      }
+    });
+
+    test('a program that fails, or is stopped for taking too long, has a result: it is submitted and says so', async () => {
+      runtimes.onStart = (process) => process.exit(3);
+      const failing = await world.assign(world.spec());
+      const first = await world.phase(failing.dealId, 'submitted');
+      runtimes.onStart = (process) =>
+        process.exit(137, { exitCode: null, reason: 'run-timeout', detail: 'It ran longer than agreed.' });
+      expect((await result(first)).info).toMatchObject({ exitCode: 3, reason: 'exited' });
+      const late = await world.assign(world.spec());
+      const second = await world.phase(late.dealId, 'submitted');
+      expect(second.exitCode).toBeNull();
+      expect((await result(second)).info).toMatchObject({ exitCode: null, reason: 'run-timeout' });
+      await accept(failing.terms);
+      await accept(late.terms);
+      await world.phase(late.dealId, 'settled');
+    });
+
+    test('outputs over what was agreed are left out, and the result says why', async () => {
+      const { terms, dealId } = await world.assign(world.spec({ outputs: { maxBytes: 10, maxFiles: 10 } }));
+      const { info, files } = await result(await world.phase(dealId, 'submitted'));
+      expect(info).toMatchObject({ exitCode: 0, reason: 'output-limit' });
+      expect(info.detail).not.toBe('');
+      expect([...files.keys()].filter((name) => name.startsWith('out/'))).toEqual([]);
+      expect(files.get('logs/stdout')).toBe('hello\n');
+      await accept(terms);
+    });
+
+    test('a renter that stays silent for the window pays', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      await world.phase(dealId, 'submitted');
+      await world.jump(WINDOW + 20);
+      const settled = await world.phase(dealId, 'settled');
+      expect(settled.paid).toBe(terms.bounty);
+    });
+  });
+
+  describe('what the renter asks over the line', () => {
+    test('secrets: the run waits for them, they reach the work and never the book', async () => {
+      const held = running();
+      const { terms, dealId } = await world.assign(world.spec({ secrets: ['TOKEN'] }));
+      await world.until(dealId, ({ detail }) => detail.includes('secrets'));
+      await expect(world.request('job.begin', { dealId, secrets: { OTHER: 'x' } })).rejects.toMatchObject({
+        code: 'bad-input',
+        field: 'secrets.TOKEN',
+      });
+      await world.request('job.begin', { dealId, secrets: { TOKEN: 'hush-hush' } });
+      const process = await held;
+      expect(process.plan.env['TOKEN']).toBe('hush-hush');
+      await world.phase(dealId, 'running');
+      expect(
+        JSON.stringify(world.provider.ledger.runs.get(dealId), (_, value: unknown) =>
+          typeof value === 'bigint' ? `${value}` : value,
+        ),
+      ).not.toContain('hush');
+      finishes(process);
+      await world.phase(dealId, 'submitted');
+      await accept(terms);
+    });
+
+    test('status, events, live logs from any byte, a checkpoint', async () => {
+      const held = running();
+      const { terms, dealId } = await world.assign(world.spec());
+      const process = await held;
+      await world.phase(dealId, 'running');
+      const line = await world.line();
+      expect(await line.request('job.status', { dealId })).toMatchObject({ dealId, phase: 'running', resultCid: null });
+      await line.request('job.checkpoint', { dealId });
+      expect(process.checkpoints).toBe(1);
+      process.say(1, 'abc');
+      process.say(2, 'def');
+      const stream = await line.open('job.logs', { dealId, follow: false, fromByte: 2 });
+      const chunks: string[] = [];
+      for await (const bytes of stream.bytes) chunks.push(Buffer.from(bytes).toString());
+      expect(chunks.join('|')).toBe('\u0001c|\u0002def');
+      const heard = new Promise((resolve) => {
+        line.onEvent((kind, body) => {
+          const status = body as { dealId: string; phase: string };
+          if (kind === 'job.changed' && status.dealId === dealId && status.phase === 'submitted') resolve(status);
+        });
+      });
+      finishes(process);
+      expect(await heard).toMatchObject({ phase: 'submitted', exitCode: 0, resultCid: expect.stringContaining('baf') });
+      await accept(terms);
+    });
+
+    test('strangers learn nothing and get nothing', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      const run = await world.phase(dealId, 'submitted');
+      const stranger = new Party('stranger', world.network, world.clock);
+      await stranger.open();
+      try {
+        const line = await stranger.link.connect({
+          peerKey: world.provider.peerKey,
+          endpoints: world.provider.link.endpoints,
+        });
+        await expect(line.request('job.status', { dealId })).rejects.toMatchObject({ code: 'not-found' });
+        await expect(line.request('job.begin', { dealId, secrets: {} })).rejects.toMatchObject({ code: 'not-found' });
+        await expect(line.open('job.logs', { dealId, follow: false, fromByte: 0 })).rejects.toMatchObject({
+          code: 'not-found',
+        });
+        await expect(
+          fetchContent(run.resultCid ?? '', [{ peer: line }], { store: stranger.content }),
+        ).rejects.toMatchObject({ code: 'not-allowed' });
+        await expect(line.request('job.nonsense', {})).rejects.toMatchObject({ code: 'unsupported' });
+        await expect(line.request('job.ask', { offerId: 'x' })).rejects.toMatchObject({ code: 'bad-input' });
+      } finally {
+        await stranger.shut();
+        rmSync(stranger.folder, { recursive: true, force: true });
+      }
+      await accept(terms);
+    });
+  });
+
+  describe('what is taken', () => {
+    test('what the owner, the terms or the offer forbid is declined with a reason', async () => {
+      const { terms, text } = await world.terms(world.spec());
+      const no = async (change: object, other = text) => (await world.ask({ ...terms, ...change }, other)).reason;
+      expect(await no({ bond: 10n ** 30n })).toMatch(/bond/);
+      expect(await no({ minStake: 10n ** 25n })).toMatch(/staked less/);
+      expect(await no({ gpuMemoryGb: 99 })).toMatch(/less than the job needs/);
+      expect(await no({ deadline: world.clock.now() + 40 })).toMatch(/deadline/);
+      expect(await no({ assignee: world.renter.account })).toMatch(/another provider/);
+      expect(await no({ renter: world.provider.account })).toMatch(/Only its renter/);
+      expect(await no({ bounty: 1n })).toMatch(/the bounty pays 1/);
+      expect(await no({}, `${text} `)).toMatch(/not the spec/);
+      world.policy = { free: false, reason: 'A rental runs on this computer.' };
+      expect(await no({})).toBe('A rental runs on this computer.');
+    });
+
+    test('stopped: nothing more is taken, and after a start it is again', async () => {
+      const { terms, text } = await world.terms(world.spec());
+      await world.work.stop();
+      expect((await world.ask(terms, text)).reason).toBe('This computer takes no jobs now.');
+      await world.work.start({ commandId: 'again', claimsOpen: false });
+      expect((await world.ask(terms, text)).acceptance).not.toBeNull();
+    });
+
+    test('open jobs are claimed by itself while that is wanted', async () => {
+      const post = async (bounty: bigint) => {
+        const { terms, text } = await world.terms(world.spec(), { bounty });
+        await world.renter.send(world.renter.chain.calls.postJob(terms, text));
+        return { terms, dealId: world.renter.chain.calls.jobId(terms) };
+      };
+      const first = await post(2n * WATT);
+      await world.work.start({ commandId: 'claims', claimsOpen: true });
+      await world.phase(first.dealId, 'submitted');
+      const second = await post(WATT);
+      await world.phase(second.dealId, 'submitted');
+      await world.work.start({ commandId: 'no-claims', claimsOpen: false });
+      await accept(first.terms);
+      await accept(second.terms);
+      expect((await world.phase(second.dealId, 'settled')).paid).toBe(second.terms.bounty);
+    });
+  });
+
+  describe('what cannot be done', () => {
+    /** Nothing is submitted; after the deadline unit and bond come back less the late fee. */
+    const failsWith = async (dealId: Bytes32, reason: RegExp) => {
+      const run = await world.phase(dealId, 'failed');
+      expect(run.detail).toMatch(reason);
+      expect(run.resultCid).toBeNull();
+      expect(await stateOf(dealId)).toBe('assigned');
+      await expect.poll(() => runtimes.processes.has(dealId)).toBe(false);
+      return run;
+    };
+
+    test('an image that does not exist: it fails with the reason, and is given back after the deadline', async () => {
+      runtimes.startFails = new AppError('image-missing', 'There is no image of this name.');
+      const locked = async () =>
+        world.provider.chain.reads.vaultLocked(
+          world.provider.account,
+          world.watt,
+          world.network.profile.contracts.jobs,
+        );
+      // What earlier tests left is settled.
+      await expect.poll(locked, { timeout: 10_000 }).toBe(0n);
+      const before = await locked();
+      const { terms, dealId } = await world.assign(world.spec());
+      await failsWith(dealId, /no image/);
+      expect(await locked()).toBe(before + terms.bond);
+      await world.jump(terms.deadline - world.clock.now() + 15);
+      const over = await world.until(dealId, ({ settledAt }) => settledAt !== null);
+      expect(over).toMatchObject({ phase: 'failed', paid: 0n, detail: 'There is no image of this name.' });
+      expect(await locked()).toBe(before);
+      expect(world.provider.chain.standing(world.provider.account).strikes).toBeGreaterThan(0);
+    });
+
+    test('a file that is not what its hash says', async () => {
+      const server = http.createServer((_, response) => response.end('something else'));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const { dealId } = await world.assign(
+        world.spec({ inputs: [{ from: 'url', path: 'x', url, sha256: '0'.repeat(64) }] }),
+      );
+      expect((await failsWith(dealId, /SHA-256/)).startedAt).toBeNull();
+      server.close();
+    });
+
+    test('an input whose renter does not hand it out is waited for until the deadline', async () => {
+      const mine = await world.renter.content.importBytes(Buffer.from('kept back'));
+      const { terms, dealId } = await world.assign(
+        world.spec({ inputs: [{ from: 'renter', path: 'x', cid: mine.cid, bytes: 9 }] }),
+      );
+      await world.until(dealId, ({ detail }) => detail.startsWith('Waits:'));
+      await world.jump(terms.deadline - world.clock.now() + 1);
+      expect((await failsWith(dealId, /deadline passed/)).startedAt).toBeNull();
+    });
+
+    test('the owner stops it; and the deadline stops what still runs', async () => {
+      const held = running();
+      const stopped = await world.assign(world.spec());
+      await held;
+      await world.phase(stopped.dealId, 'running');
+      await world.work.stopRun(stopped.dealId, 'The owner needs the computer.');
+      await failsWith(stopped.dealId, /owner needs/);
+      await expect(world.work.stopRun(stopped.dealId, 'again')).rejects.toMatchObject({ code: 'conflict' });
+      const second = running();
+      const late = await world.assign(world.spec());
+      await second;
+      await world.phase(late.dealId, 'running');
+      await world.jump(late.terms.deadline - world.clock.now() + 1);
+      await failsWith(late.dealId, /deadline passed/);
+    });
+  });
+
+  describe('the host dies', () => {
+    for (const phase of ['assigned', 'fetching', 'preparing', 'running', 'packing', 'submitting'] as const) {
+      test(`at "${phase}": another life finishes it, once`, async () => {
+        const starts = runtimes.starts;
+        const killed = world.killedAt(phase);
+        const { terms, dealId } = await world.assign(world.spec());
+        await killed;
+        await world.restart();
+        const run = await world.phase(dealId, 'submitted');
+        expect(runtimes.starts).toBe(starts + 1);
+        expect((await result(run)).files.get('out/answer.txt')).toBe('42');
+        await accept(terms);
+        expect((await world.phase(dealId, 'settled')).paid).toBe(terms.bounty);
+        await expect.poll(() => runtimes.processes.has(dealId)).toBe(false);
+      });
+    }
+
+    test('while the work runs: it is taken up, and ends while nobody looks', async () => {
+      const held = running();
+      const { terms, dealId } = await world.assign(world.spec());
+      const process = await held;
+      await world.phase(dealId, 'running');
+      await world.restart();
+      expect(world.work.active().map((run) => run.dealId)).toContain(dealId);
+      await world.die();
+      finishes(process);
+      await world.startAgain();
+      await world.phase(dealId, 'submitted');
+      await accept(terms);
+      await world.phase(dealId, 'settled');
+    });
+
+    test('and what ran is lost: it is run again', async () => {
+      const held = running();
+      const { terms, dealId } = await world.assign(world.spec());
+      await held;
+      await world.phase(dealId, 'running');
+      await world.die();
+      await runtimes.remove(dealId);
+      const starts = runtimes.starts;
+      runtimes.onStart = finishes;
+      await world.startAgain();
+      await world.phase(dealId, 'submitted');
+      expect(runtimes.starts).toBe(starts + 1);
+      await accept(terms);
+      await world.phase(dealId, 'settled');
+    });
+
+    test('before the work is over and after it was paid for: nothing is done twice', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      await world.phase(dealId, 'submitted');
+      await world.die();
+      await accept(terms);
+      await world.startAgain();
+      expect((await world.phase(dealId, 'settled')).paid).toBe(terms.bounty);
+    });
+
+    test('what belongs to no job is left alone, what a job left is cleared away', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      await world.phase(dealId, 'submitted');
+      await accept(terms);
+      await world.phase(dealId, 'settled');
+      await world.die();
+      const plan = { dealId, inputs: scratch } as never;
+      await runtimes.start(plan);
+      await runtimes.start({ ...(plan as object), dealId: ZeroHash } as never);
+      await world.startAgain();
+      expect([...runtimes.processes.keys()]).toEqual([ZeroHash]);
+      await runtimes.remove(ZeroHash as Bytes32);
+    });
+  });
+
+  describe('copies', () => {
+    /** Another provider, by hand: takes a copy, commits to a result, shows it. */
+    const rivalOf = async () => {
+      const rival = new Party('rival', world.network, world.clock);
+      await world.network.faucet(rival.account);
+      await rival.open();
+      const { chain, account, peerKey } = rival;
+      const { calls, profile } = chain;
+      const { watt } = world;
+      await rival.send(calls.approve(watt, 500n * WATT));
+      await rival.send(calls.deposit(watt, 500n * WATT, account));
+      for (const module of [profile.contracts.stakes, profile.contracts.jobs]) {
+        await rival.send(calls.authorize(module as Address, true));
+      }
+      await rival.send(calls.stake('provider', 100n * WATT));
+      const mine = await world.provider.chain.reads.offer(world.offerId);
+      if (!mine) throw new Error('there is no offer');
+      await rival.send(calls.registerOffer({ ...mine.offer, peerKey }, SALT));
+      return { rival, offerId: calls.offerId(account, SALT) };
+    };
+
+    test('committed, shown once all have committed, concluded, each paid its share; a death in between', async () => {
+      const { rival, offerId } = await rivalOf();
+      const { calls } = rival.chain;
+      const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
+      const { terms, dealId } = await world.assign(spec, { bounty: 3n * WATT + 1n });
+      const run = await world.phase(dealId, 'submitted');
+      const jobId = calls.jobId(terms);
+      expect(dealId).toBe(calls.copyId(jobId, world.provider.account));
+      expect(run.salt).not.toBeNull();
+      // Nobody can copy what nobody can see, the renter (who may work for the other) included.
+      expect(await world.request('job.status', { dealId })).toMatchObject({ phase: 'submitted', resultCid: null });
+      await expect(result(run)).rejects.toMatchObject({ code: 'not-allowed' });
+      const resultId = cidToBytes32(run.resultCid ?? '');
+      await rival.send(calls.claimJob(terms, offerId));
+      await world.die();
+      await rival.send(calls.submitJob(terms, offerId, calls.commitmentOf(jobId, rival.account, resultId, SALT)));
+      await world.startAgain();
+      await world.phase(dealId, 'revealing');
+      await rival.send(calls.revealJob(terms, offerId, resultId, SALT));
+      const settled = await world.phase(dealId, 'settled');
+      expect(settled.paid).toBe((3n * WATT + 1n) / 2n);
+      expect((await result(run)).files.get('out/answer.txt')).toBe('42');
+      await rival.send(calls.collectJob(terms, offerId));
+      await rival.shut();
+      rmSync(rival.folder, { recursive: true, force: true });
+    });
+
+    test('alone with its result it is not paid, and gets its bond back', async () => {
+      const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
+      const { terms, dealId } = await world.assign(spec);
+      await world.phase(dealId, 'submitted');
+      await world.jump(terms.deadline - world.clock.now() + 1);
+      await world.phase(dealId, 'revealing');
+      const over = await world.until(dealId, ({ settledAt }) => settledAt !== null);
+      expect(over).toMatchObject({ phase: 'failed', paid: 0n });
+      expect(over.detail).toMatch(/enough copies/);
+    });
+  });
+
+  test('the engine is lost and comes back: the run goes on as it is', async () => {
+    const held = running();
     const { terms, dealId } = await world.assign(world.spec());
-    const run = await world.phase(dealId, 'submitted');
-    expect(run.exitCode).toBe(0);
-    await world.renter.send(world.renter.chain.calls.acceptJob(terms, world.offerId));
-    const settled = await world.phase(dealId, 'settled');
-    expect(settled.paid).toBe(terms.bounty);
-    expect(runtimes.processes.size).toBe(0);
+    const process = await held;
+    await world.phase(dealId, 'running');
+    runtimes.lose();
+    await world.until(dealId, ({ detail }) => detail.startsWith('Waits:'));
+    runtimes.isDown = false;
+    finishes(process);
+    await world.phase(dealId, 'submitted');
+    await accept(terms);
+    expect((await world.phase(dealId, 'settled')).exitCode).toBe(0);
   });
 });

@@ -288,6 +288,7 @@ export class JobWork {
     );
     log.info({ dealId, renter: terms.renter }, 'job taken');
     this.#room.notify('info', 'This computer took a job', parsedSpec(run.run.specText)?.name ?? '', dealId);
+    this.#room.onChange(run.run);
     run.go();
     this.#assigned.seen(dealId);
   }

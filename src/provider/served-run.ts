@@ -22,6 +22,8 @@ import { runEnv, pinOf } from './run-plan.ts';
 const MAX_DETAIL = 500;
 /** A submission that was mined just in time is heard of a little later. */
 const LATE_SECONDS = 10;
+/** Before an engine that was lost is looked for again. */
+const ENGINE_MS = 500;
 /** Failures that pass: the renter comes back, the engine starts, another download gives up its place. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['peer-unreachable', 'network-down', 'engine-down', 'timeout', 'busy']);
 /** Phases in which this computer works on it. */
@@ -46,7 +48,7 @@ export class ServedRun {
   readonly #secrets = Promise.withResolvers<Readonly<Record<string, string>>>();
   #run: JobRun;
   /** Stops what is being done; the reason is an AppError to fail with, or nothing where another life goes on. */
-  #work = new AbortController();
+  readonly #work = new AbortController();
   #working: Promise<void> = Promise.resolve();
   #process: JobProcess | null = null;
   #progress: Progress | null = null;
@@ -111,6 +113,7 @@ export class ServedRun {
 
   /** Goes on from where the ledger says it stands. */
   go(): void {
+    if (this.#life.signal.aborted) return;
     const { phase, resultCid } = this.#run;
     // Packed, and then lost: what ran may still be there to be packed again.
     if (phase === 'submitting' && !this.#room.content.has(resultCid ?? '')) this.#set({ phase: 'packing' });
@@ -179,16 +182,17 @@ export class ServedRun {
 
   /** From the assignment to a packed result. Each step looks first whether an earlier life has done it. */
   async #toResult(): Promise<void> {
-    this.#work = new AbortController();
     const { signal } = this.#work;
     try {
       const spec = this.#spec();
       for (;;) {
         const process = (await this.#found(signal)) ?? (await this.#start(spec, signal));
-        this.#process = process;
         const end = await process.wait(signal);
         // Nothing is known about the run until the engine is back; then it is found as it is, or not at all.
-        if (end === 'engine-lost') continue;
+        if (end === 'engine-lost') {
+          await delay(ENGINE_MS, signal);
+          continue;
+        }
         this.#set({
           phase: 'packing',
           detail: '',
@@ -228,6 +232,7 @@ export class ServedRun {
     if (this.#run.phase === 'assigned' || this.#run.phase === 'fetching') return Promise.resolve(null);
     return this.#insist(signal, async () => {
       const process = await this.#room.runtimes.find(this.dealId);
+      this.#process = process;
       if (process && this.#run.phase !== 'packing') {
         this.#set({ phase: 'running', detail: '', startedAt: this.#run.startedAt ?? this.#room.clock.now() });
       }
@@ -264,6 +269,7 @@ export class ServedRun {
       ),
     );
     this.#progress = null;
+    this.#process = process;
     this.#set({ phase: 'running', detail: '', startedAt: clock.now() });
     await rm(folder, { recursive: true, force: true });
     for (const cid of fetched.cids) await content.unpin(cid, pin);

@@ -70,11 +70,17 @@ export class FakeProcess implements JobProcess {
         if (end === 'removed') reject(new AppError('not-found', 'It was removed.'));
         else resolve(end);
       };
-      signal?.addEventListener('abort', () => {
+      const stop = () => {
         this.#waiting.delete(heard);
         reject(new AppError('cancelled', 'Not waited for any more.'));
-      });
-      if (this.end) resolve(this.end);
+      };
+      if (signal?.aborted) {
+        stop();
+        return;
+      }
+      signal?.addEventListener('abort', stop);
+      if (this.#runtimes.isDown) resolve('engine-lost');
+      else if (this.end) resolve(this.end);
       else this.#waiting.add(heard);
     });
   }

@@ -208,7 +208,6 @@ export class WorkWorld {
     return this.network.profile.contracts.watt as Address;
   }
 
-  /** A new life of the provider's work on the same book, chain, store and runtimes. */
   async startProvider(): Promise<void> {
     const { provider, clock, runtimes } = this;
     const { chain, ledger, content, account, hostKey } = provider;
@@ -242,7 +241,12 @@ export class WorkWorld {
           uploadBitsPerSecond: null,
           gpuIds: [],
         }),
-        onChange: () => {
+        onChange: ({ phase }) => {
+          if (phase === this.#killAt?.phase) {
+            this.kill();
+            this.#killAt.done();
+            this.#killAt = null;
+          }
           for (const look of this.#looks) look();
         },
         notify: (level, title, body) => this.notes.push({ level, title, body }),
@@ -254,21 +258,55 @@ export class WorkWorld {
       onRequest: (connection, kind, body) => this.work.onRequest(connection, kind, body),
       onStream: (connection, stream) => this.#onStream(connection, stream),
     };
+    this.#isDead = false;
     await work.recover();
-    this.#offEvents?.();
-    this.#offEvents = chain.onEvents((events) => this.work.onChain(events));
+    chain.onEvents((events) => {
+      if (this.#isDead) throw new Error('killed');
+      work.onChain(events);
+      // Killed by what it heard: it is heard again.
+      if (this.#isDead) throw new Error('killed');
+    });
     await chain.watch([account]);
   }
-  #offEvents: (() => void) | null = null;
 
   async #onStream(connection: PeerConnection, stream: PeerStream): Promise<void> {
     if (stream.kind !== BLOCKS_STREAM) return this.work.onStream(connection, stream);
     await serveBlocks(stream, this.provider.content, (root) => this.work.mayRead(root, connection.remote.wallet));
   }
 
-  /** As kill -9 leaves it: what is in memory is gone. */
+  /** As kill -9 leaves it: what is in memory is gone, nothing more is written, no event is heard. */
   kill(): void {
+    this.#isDead = true;
     this.work.close();
+  }
+  #isDead = false;
+
+  /** The whole host is gone until `startAgain`. */
+  async die(): Promise<void> {
+    this.kill();
+    await this.provider.shut();
+  }
+
+  /** Another life of the provider's host, on the same folders. */
+  async startAgain(): Promise<void> {
+    await this.provider.open();
+    this.#line = null;
+    await this.startProvider();
+    await this.work.state.until(({ state }) => state !== 'starting');
+  }
+
+  async restart(): Promise<void> {
+    await this.die();
+    await this.startAgain();
+  }
+
+  #killAt: { phase: JobRun['phase']; done: () => void } | null = null;
+
+  /** Kills the provider as soon as a run's row says this, before anything that follows is done. */
+  killedAt(phase: JobRun['phase']): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#killAt = { phase, done: resolve };
+    return promise;
   }
 
   spec(change: object = {}): JobSpec {
