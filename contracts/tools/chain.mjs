@@ -7,12 +7,15 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { Contract, ContractFactory, JsonRpcProvider, Wallet, keccak256, toUtf8Bytes } from 'ethers';
 import { CONTRACTS as PRODUCTS, DEPLOYMENT, WIRING, addressesFrom } from '../../src/chain/abi/deployment.ts';
 import { ROOT } from './compiler.mjs';
 
 export const START_AT = 1_800_000_000;
 export const CHAIN_ID = 31_337;
+/** On a computer that does other things too. */
+const PATIENCE_MS = 30_000;
 const anvil = path.join(ROOT, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil');
 export const hasAnvil = existsSync(anvil);
 
@@ -59,12 +62,15 @@ export async function startChain() {
     }
     return wallets.get(name);
   };
-  /** Sends; the chain mines at once, so the receipt is there to be asked for. It says what the call cost. */
+  /** Sends and waits for the receipt, which says what the call cost. The chain mines within milliseconds. */
   const send = async (sending) => {
     const { hash } = await sending;
-    const receipt = await provider.getTransactionReceipt(hash);
-    if (receipt?.status !== 1) throw new Error(`Transaction ${hash} ${receipt ? 'failed' : 'is not mined'}`);
-    return receipt;
+    for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await setTimeout(2)) {
+      const receipt = await provider.getTransactionReceipt(hash);
+      if (receipt?.status === 1) return receipt;
+      if (receipt) throw new Error(`Transaction ${hash} failed`);
+    }
+    throw new Error(`Transaction ${hash} was not mined`);
   };
 
   const admin = await wallet('admin');
