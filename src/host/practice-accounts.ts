@@ -309,12 +309,13 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
       await stakeMore(room, missing, `${once}:stake`, new AbortController().signal);
     }
     await toVault(BOND_MONEY, 'bonds');
+    // On the market only once it takes jobs.
+    if (worker.work.state.value.state !== 'on') {
+      await worker.work.start({ commandId: `${once}:work`, claimsOpen: true });
+    }
     if (!(await chain.reads.offer(worker.offerId))) {
       const offer = practiceOffer({ ...worker, peerKey, token: watts(), endsBy: entry.endsBy });
       await sender.send(chain.calls.registerOffer(offer, saltOf(entry)), { commandId: `${once}:offer` });
-    }
-    if (worker.work.state.value.state !== 'on') {
-      await worker.work.start({ commandId: `${once}:work`, claimsOpen: true });
     }
   };
 

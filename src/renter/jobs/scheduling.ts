@@ -137,6 +137,8 @@ export class Scheduling {
   /** One cycle now. Resolves once every provider it chose has answered and what they took is on chain. */
   async trigger(): Promise<{ assigned: number; waiting: number; taskIds: string[] }> {
     await this.#running?.catch(() => undefined);
+    // Whoever triggers wants everybody asked.
+    this.#leftOut.clear();
     const chosen = await this.#cycle();
     await Promise.all(this.#under);
     const left = new Set(this.#waiting().map(({ flow }) => flow.taskId));
@@ -147,7 +149,12 @@ export class Scheduling {
   /** How many offers could take this work now, and what is against the others. */
   async outlook(task: PlannedTask): Promise<{ fitting: number } & Waiting> {
     // As if every unit were taken: whoever could take it stands under that reason.
-    const { waiting } = planCycle({ ...(await this.#input()), freeOf: () => 0, tasks: [task] });
+    const { waiting } = planCycle({
+      ...(await this.#input()),
+      freeOf: () => 0,
+      leftOut: () => null,
+      tasks: [task],
+    });
     const { reasons, sentence } = waiting.get(task.taskId) ?? { reasons: [], sentence: '' };
     const fitting = reasons.find(({ reason }) => reason === 'taken')?.offers ?? 0;
     return { fitting, reasons: reasons.filter(({ reason }) => reason !== 'taken'), sentence };
