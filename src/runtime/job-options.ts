@@ -40,9 +40,10 @@ export interface JobContext {
   image: ImageDefaults;
 }
 
-/** The program and its arguments, as `docker run` reads them: the image's entry point, then the job's command or its own. */
+/** The program and its arguments: the job's command, which is the whole of it as with rentals, else what the image runs. */
 export function jobProcess(work: Extract<Work, { type: 'docker' }>, image: ImageDefaults): readonly string[] {
-  const command = [...image.entrypoint, ...(work.command ?? image.command)];
+  const own = work.command ?? [];
+  const command = own.length > 0 ? own : [...image.entrypoint, ...image.command];
   if (command.length > 0) return command;
   throw new AppError('bad-input', 'The image runs nothing by itself.', {
     field: 'work.command',
