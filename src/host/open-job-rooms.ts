@@ -88,9 +88,10 @@ export async function openJobRooms(parts: {
     stack.defer(() => content.close());
     const runtimes = openJobRuntimes({ engine, dataDir, installId: parts.installId, clock, log });
     stack.defer(() => runtimes.close());
+    const named = namedGateways();
     const gateways = (): readonly string[] => {
       const stored = ledger.settings.get(GATEWAYS);
-      return Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : [];
+      return named ?? (Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : []);
     };
     const taskChanged = new Emitter<string>();
     const runChanged = new Emitter<JobRun>();
@@ -241,6 +242,26 @@ function addressOf(desk: JobDesk): Address | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * `COMMONWATT_IPFS_GATEWAYS=http://127.0.0.1:8080,https://gateway.example`: IPFS gateways in order, instead of the stored
+ * ones; null where it says nothing. What they answer is compared with its address, so none of them has to be trusted.
+ * @throws AppError bad-input
+ */
+function namedGateways(): readonly string[] | null {
+  const names = (process.env['COMMONWATT_IPFS_GATEWAYS'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const wrong = names.find((name) => !z.url({ protocol: /^https?$/ }).safeParse(name).success);
+  if (wrong !== undefined) {
+    throw new AppError('bad-input', `${wrong.slice(0, 200)} is not the address of an IPFS gateway.`, {
+      field: 'COMMONWATT_IPFS_GATEWAYS',
+      next: 'Write addresses such as http://127.0.0.1:8080, with commas between them.',
+    });
+  }
+  return names.length === 0 ? null : names;
 }
 
 /** @throws AppError bad-input */
