@@ -485,6 +485,11 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
     test('committed, shown once all have committed, concluded, each paid its share; a death in between', async () => {
       const { rival, offerId } = await rivalOf();
       const { calls } = rival.chain;
+      // A result that no other job has shown.
+      runtimes.onStart = (process) => {
+        process.files.set('copy.txt', 'only here');
+        finishes(process);
+      };
       const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
       const { terms, dealId } = await world.assign(spec, { bounty: 3n * WATT + 1n });
       const run = await world.phase(dealId, 'submitted');

@@ -297,7 +297,9 @@ async function begin(rooms: Rooms, jobs: OpenJobRooms): Promise<void> {
   wallet.status.on((status) => void follow(status.address));
   jobs.onAccounts.on(() => void watch());
   engine.onChange((info) => {
-    if (info) void deals.sweep();
+    if (!info) return;
+    void deals.sweep();
+    void jobs.work.sweep();
   });
   await sharing.recover();
 }

@@ -1,11 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { keccak256, toUtf8Bytes } from 'ethers';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ChainEvent, JobEvent } from '../chain/events.ts';
 import type { Cid } from '../content/content-store.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
-import { State } from '../shared/emitter.ts';
+import type { State } from '../shared/emitter.ts';
 import { AppError, assertNever, toAppError } from '../shared/errors.ts';
 import type { Address, Bytes32 } from '../shared/ids.ts';
 import {
@@ -18,7 +18,6 @@ import {
 import { jobSpecSchema, type JobSpec } from '../shared/job-spec.ts';
 import type { JobTerms } from '../shared/job-terms.ts';
 import type { Json } from '../shared/json.ts';
-import { Serial } from '../shared/serial.ts';
 import type { JobRun } from '../store/ledger.ts';
 import { FirstWords } from './first-words.ts';
 import { JobClaims } from './job-claims.ts';
@@ -27,7 +26,8 @@ import { serveRunLogs } from './run-logs.ts';
 import { pinOf } from './run-plan.ts';
 import { ServedRun } from './served-run.ts';
 import { WorkChoice } from './work-choice.ts';
-import { bondsMissing, prepareToWork, workFigures, type WorkFigures } from './work-setup.ts';
+import { workFigures, type WorkFigures } from './work-setup.ts';
+import { WorkSwitch, type WorkState } from './work-switch.ts';
 
 /** How long a renter's first word may be ahead of our view of the chain. */
 const CHAIN_LAG_MS = 20_000;
@@ -39,33 +39,19 @@ const KEEP_SECONDS = 7 * 86_400;
 const KEEP_SHARE = 0.5;
 const TIDY_SECONDS = 60;
 
-const wishSchema = z.object({ on: z.boolean(), claimsOpen: z.boolean() });
-type Wish = z.infer<typeof wishSchema>;
-
-/** Whether this account takes jobs. */
-export interface WorkState {
-  state: 'off' | 'starting' | 'on' | 'failed';
-  detail: string;
-  /** Also takes open jobs by itself. */
-  claimsOpen: boolean;
-}
-
-const OFF: WorkState = { state: 'off', detail: 'This computer takes no jobs.', claimsOpen: false };
-
 /** Every job that one account runs for others: asked by renters, fed by the chain, taken up again after a restart. */
 export class JobWork {
-  readonly state = new State<WorkState>(OFF);
   readonly #room: JobRoom;
   readonly #door: WorkDoor;
-  readonly #steps = new Serial();
+  readonly #switch: WorkSwitch;
   readonly #choice: WorkChoice;
   readonly #claims: JobClaims;
   readonly #runs = new Map<Bytes32, ServedRun>();
   readonly #lines = new Map<Bytes32, Set<PeerConnection>>();
   readonly #assigned = new FirstWords(CHAIN_LAG_MS);
-  readonly #life = new AbortController();
   #ticker: NodeJS.Timeout | null = null;
   #tidyAt = 0;
+  #offers = '';
 
   constructor(room: JobRoom, door: WorkDoor) {
     this.#door = door;
@@ -76,11 +62,19 @@ export class JobWork {
         this.#tellRenter(run.dealId);
       },
     };
+    this.#switch = new WorkSwitch(this.#room, door);
     this.#choice = new WorkChoice(this.#room, door);
-    this.#claims = new JobClaims(this.#room, door, this.#choice, () => {
-      const { state, claimsOpen } = this.state.value;
-      return state === 'on' && claimsOpen;
-    });
+    this.#claims = new JobClaims(
+      this.#room,
+      door,
+      this.#choice,
+      () => this.#switch.isOn && this.state.value.claimsOpen,
+    );
+    this.state.on(() => this.#claims.look());
+  }
+
+  get state(): State<WorkState> {
+    return this.#switch.state;
   }
 
   /** Runs that this computer is busy with now. */
@@ -109,6 +103,7 @@ export class JobWork {
   async recover(): Promise<void> {
     const { ledger, account, clock } = this.#room;
     const since = clock.now() - KEEP_SECONDS;
+    const found: ServedRun[] = [];
     for (let cursor: string | null | undefined; cursor !== null;) {
       const page = ledger.runs.list({
         account: account.address,
@@ -116,15 +111,15 @@ export class JobWork {
         ...(cursor === undefined ? {} : { cursor }),
       });
       for (const run of page.rows) {
-        if (run.settledAt === null || run.settledAt > since) this.#serve(run);
+        if (this.#runs.has(run.dealId)) continue;
+        if (run.settledAt === null || run.settledAt > since) found.push(this.#serve(run));
       }
       cursor = page.cursor;
     }
     await this.sweep();
-    for (const run of this.#runs.values()) run.go();
+    for (const run of found) run.go();
     this.#ticker ??= setInterval(() => this.#tick(), this.#room.tickMs ?? 1000);
-    const wish = this.#wish();
-    if (wish.on) void this.#bring(wish, `work:${account.address}:again:${clock.now()}`).catch(() => undefined);
+    void this.#switch.recover();
   }
 
   /** Processes and files of runs that need them no more are removed; of unknown ones, kept and reported. */
@@ -195,19 +190,13 @@ export class JobWork {
    * Stakes what is missing, lets Jobs lock bonds, names the operator. The owner's wish is in the book first, and is gone
    * back to after a restart.
    */
-  start({ commandId, claimsOpen }: { commandId: string; claimsOpen: boolean }): Promise<void> {
-    const wish = { on: true, claimsOpen };
-    this.#room.ledger.settings.set(this.#wishKey(), wish);
-    return this.#bring(wish, commandId);
+  start(wish: { commandId: string; claimsOpen: boolean }): Promise<void> {
+    return this.#switch.start(wish);
   }
 
   /** Takes no more; what runs is finished. */
   stop(): Promise<void> {
-    return this.#steps.run(async () => {
-      this.#room.ledger.settings.set(this.#wishKey(), { on: false, claimsOpen: false });
-      const left = this.active().length;
-      this.state.set({ ...OFF, detail: left === 0 ? OFF.detail : `Takes no more jobs; ${left} may finish.` });
-    });
+    return this.#switch.stop(() => this.active().length);
   }
 
   /** The owner's explicit wish: this run is stopped and fails; its late fee is lost when the deadline has passed. */
@@ -221,42 +210,11 @@ export class JobWork {
 
   /** Lets go of everything in memory. Runs live on. */
   close(): void {
-    this.#life.abort();
+    this.#switch.close();
     if (this.#ticker) clearInterval(this.#ticker);
     this.#claims.close();
     for (const run of this.#runs.values()) run.dispose();
     this.#assigned.close();
-  }
-
-  // --------------------------------------------------------------------------------------------------- the switch
-
-  #bring(wish: Wish, commandId: string): Promise<void> {
-    return this.#steps.run(async () => {
-      this.state.set({ state: 'starting', detail: 'Getting ready to take jobs.', claimsOpen: wish.claimsOpen });
-      try {
-        await prepareToWork(this.#room, commandId, this.#life.signal);
-        const { chain } = this.#room;
-        const tokens = this.#door.offers().flatMap((offerId) => chain.offer(offerId)?.token ?? []);
-        const detail = (await bondsMissing(this.#room, tokens)) || 'This computer takes jobs.';
-        this.state.set({ state: 'on', detail, claimsOpen: wish.claimsOpen });
-        this.#claims.look();
-      } catch (thrown) {
-        if (this.#life.signal.aborted) return;
-        const { code, message, cause } = toAppError(thrown);
-        this.#room.log.warn({ code, message, cause }, 'jobs cannot be taken');
-        this.state.set({ state: 'failed', detail: message, claimsOpen: wish.claimsOpen });
-        throw thrown;
-      }
-    });
-  }
-
-  #wishKey(): string {
-    return `work:${this.#room.account.address}`;
-  }
-
-  #wish(): Wish {
-    const wish = wishSchema.safeParse(this.#room.ledger.settings.get(this.#wishKey()));
-    return wish.success ? wish.data : { on: false, claimsOpen: false };
   }
 
   // --------------------------------------------------------------------------------------------------- its runs
@@ -306,6 +264,10 @@ export class JobWork {
 
   #tick(): void {
     for (const run of this.#runs.values()) run.tick();
+    const offers = this.#door.offers().join();
+    // Sharing is on again: nothing on chain need have changed by that.
+    if (offers !== this.#offers) this.#claims.look();
+    this.#offers = offers;
     this.#letGo();
   }
 
@@ -315,6 +277,7 @@ export class JobWork {
     const now = clock.now();
     if (now < this.#tidyAt) return;
     this.#tidyAt = now + TIDY_SECONDS;
+    for (const run of this.#runs.values()) void run.tidy();
     const { pinnedBytes, limitBytes } = content.usage();
     let over = pinnedBytes - limitBytes * KEEP_SHARE;
     const ended = [...this.#runs.values()]
@@ -342,7 +305,7 @@ export class JobWork {
     input: z.infer<(typeof JOB_REQUESTS)['job.ask']['input']>,
   ): Promise<z.infer<(typeof JOB_REQUESTS)['job.ask']['output']>> {
     const no = (reason: string) => ({ acceptance: null, reason });
-    if (this.state.value.state !== 'on') return no('This computer takes no jobs now.');
+    if (!this.#switch.isOn) return no('This computer takes no jobs now.');
     const { chain, clock, account } = this.#room;
     const offerId = input.offerId as Bytes32;
     const terms = input.terms as JobTerms;

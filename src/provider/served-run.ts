@@ -53,12 +53,14 @@ export class ServedRun {
   #process: JobProcess | null = null;
   #progress: Progress | null = null;
   #clearing: Promise<void> | null = null;
-  #cleared = false;
+  #cleared: boolean;
 
   constructor(room: JobRoom, run: JobRun) {
     this.#room = room;
     this.#run = run;
     this.dealId = run.dealId;
+    // What an earlier life left of a run that is not worked on is swept away with everybody's.
+    this.#cleared = !this.isWorking && run.phase !== 'submitting';
     this.#sender = new RunSender(room, {
       run: () => this.#run,
       resultId: ({ resultCid }) => cidToBytes32(resultCid ?? ''),
@@ -169,6 +171,11 @@ export class ServedRun {
     if (late >= LATE_SECONDS && this.#run.phase === 'submitting' && this.#onChainState() === 'assigned') {
       this.#fail(new AppError('timeout', 'The deadline passed before the result was on chain.'));
     }
+  }
+
+  /** What could not be removed before (an engine that was down) is tried again. */
+  async tidy(): Promise<void> {
+    if (!this.isWorking && this.#run.phase !== 'submitting') await this.#clearAway();
   }
 
   /** Forgets the run in memory; processes, files and money stay as they are. */
