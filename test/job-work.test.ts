@@ -79,6 +79,26 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
 
   const stateOf = async (dealId: Bytes32) => (await world.renter.chain.reads.jobDeal(dealId)).state;
 
+  /** Another provider, by hand: takes a copy, commits to a result, shows it. */
+  const rivalOf = async () => {
+    const rival = new Party('rival', world.network, world.clock);
+    await world.network.faucet(rival.account);
+    await rival.open();
+    const { chain, account, peerKey } = rival;
+    const { calls, profile } = chain;
+    const { watt } = world;
+    await rival.send(calls.approve(watt, 500n * WATT));
+    await rival.send(calls.deposit(watt, 500n * WATT, account));
+    for (const module of [profile.contracts.stakes, profile.contracts.jobs]) {
+      await rival.send(calls.authorize(module as Address, true));
+    }
+    await rival.send(calls.stake('provider', 100n * WATT));
+    const mine = await world.provider.chain.reads.offer(world.offerId);
+    if (!mine) throw new Error('there is no offer');
+    await rival.send(calls.registerOffer({ ...mine.offer, peerKey }, SALT));
+    return { rival, offerId: calls.offerId(account, SALT) };
+  };
+
   describe('the whole way', () => {
     test('asked, assigned, run, submitted, fetched by the renter, accepted, paid', async () => {
       const { terms, dealId } = await world.assign(world.spec());
@@ -156,7 +176,11 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
         expect(process.inputs.get('ipfs.txt')).toBe('from a gateway');
         await world.phase(dealId, 'running');
         finishes(process);
-        await world.phase(dealId, 'submitted');
+        const { resultCid } = await world.phase(dealId, 'submitted');
+        // Inputs may be evicted from now on, the result may not.
+        const { content } = world.provider;
+        expect(content.stat(upload.cid)?.pins).toEqual([]);
+        expect(content.stat(resultCid ?? '')?.pins).toContain(`run:${dealId}`);
         await accept(terms);
         await world.phase(dealId, 'settled');
       } finally {
@@ -317,6 +341,37 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await accept(second.terms);
       expect((await world.phase(second.dealId, 'settled')).paid).toBe(second.terms.bounty);
     });
+
+    test('a job that somebody else claims first is let go, the next one is had', async () => {
+      const { rival, offerId } = await rivalOf();
+      const { calls } = rival.chain;
+      const { terms, text } = await world.terms(world.spec(), { bounty: 5n * WATT });
+      await world.renter.send(calls.postJob(terms, text));
+      const lost = calls.jobId(terms);
+      let raced = 0;
+      world.beforeSend = async ({ data }) => {
+        if (data !== calls.claimJob(terms, world.offerId).data) return;
+        raced += 1;
+        await rival.send(calls.claimJob(terms, offerId));
+      };
+      try {
+        await world.work.start({ commandId: 'race', claimsOpen: true });
+        await expect.poll(() => raced).toBe(1);
+        const next = await world.terms(world.spec());
+        await world.renter.send(calls.postJob(next.terms, next.text));
+        const dealId = calls.jobId(next.terms);
+        await world.phase(dealId, 'submitted');
+        expect(world.provider.ledger.runs.get(lost)).toBeNull();
+        expect(raced).toBe(1);
+        await accept(next.terms);
+        await world.phase(dealId, 'settled');
+      } finally {
+        world.beforeSend = async () => undefined;
+        await world.work.start({ commandId: 'race-over', claimsOpen: false });
+        await rival.shut();
+        rmSync(rival.folder, { recursive: true, force: true });
+      }
+    });
   });
 
   describe('what cannot be done', () => {
@@ -462,26 +517,6 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
   });
 
   describe('copies', () => {
-    /** Another provider, by hand: takes a copy, commits to a result, shows it. */
-    const rivalOf = async () => {
-      const rival = new Party('rival', world.network, world.clock);
-      await world.network.faucet(rival.account);
-      await rival.open();
-      const { chain, account, peerKey } = rival;
-      const { calls, profile } = chain;
-      const { watt } = world;
-      await rival.send(calls.approve(watt, 500n * WATT));
-      await rival.send(calls.deposit(watt, 500n * WATT, account));
-      for (const module of [profile.contracts.stakes, profile.contracts.jobs]) {
-        await rival.send(calls.authorize(module as Address, true));
-      }
-      await rival.send(calls.stake('provider', 100n * WATT));
-      const mine = await world.provider.chain.reads.offer(world.offerId);
-      if (!mine) throw new Error('there is no offer');
-      await rival.send(calls.registerOffer({ ...mine.offer, peerKey }, SALT));
-      return { rival, offerId: calls.offerId(account, SALT) };
-    };
-
     test('committed, shown once all have committed, concluded, each paid its share; a death in between', async () => {
       const { rival, offerId } = await rivalOf();
       const { calls } = rival.chain;

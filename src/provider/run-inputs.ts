@@ -19,8 +19,6 @@ export interface FetchedInputs {
   inputs: string;
   /** File of the module; null unless the work is one. */
   module: string | null;
-  /** What was pinned for the run. */
-  cids: Cid[];
 }
 
 interface FetchParts {
@@ -28,6 +26,7 @@ interface FetchParts {
   spec: JobSpec;
   /** A folder of this run's own; what is in it is replaced. */
   folder: string;
+  /** Keeps what is fetched until the run lets go of it. */
   pin: string;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
@@ -45,7 +44,6 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
   await rm(folder, { recursive: true, force: true });
   await mkdir(inputs, { recursive: true, mode: 0o700 });
   const line = renterLine(room, run, spec, signal);
-  const cids: Cid[] = [];
   // Together they fit on the disk that the job asked for.
   let bytesLeft = spec.resources.diskBytes;
   try {
@@ -57,7 +55,6 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
           onProgress({ label: `Fetching ${input.path}`, done: bytes, total: totalBytes, unit: 'bytes' }),
       };
       const cid = await fetchOne(room, input, line.get, { pin, ...options });
-      cids.push(cid);
       const target = path.join(inputs, ...input.path.split('/'));
       await mkdir(path.dirname(target), { recursive: true });
       const { bytes } = await room.content.materialize(cid, target, { signal, caps: { bytes: bytesLeft } });
@@ -69,10 +66,9 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
         signal,
         caps: { bytes: bytesLeft },
       });
-      cids.push(cid);
       await room.content.materialize(cid, module, { signal });
     }
-    return { inputs, module, cids };
+    return { inputs, module };
   } finally {
     line.close();
   }

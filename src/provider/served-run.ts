@@ -224,6 +224,7 @@ export class ServedRun {
           // Without it in the book the result could never be revealed.
           salt: this.#run.terms.copies === 1 ? null : (this.#run.salt ?? this.#room.randomBytes32()),
         });
+        this.#sender.tick();
         return;
       }
     } catch (thrown) {
@@ -248,7 +249,7 @@ export class ServedRun {
   }
 
   async #start(spec: JobSpec, signal: AbortSignal): Promise<JobProcess> {
-    const { runtimes, clock, content } = this.#room;
+    const { runtimes, clock } = this.#room;
     const { dealId, offerId } = this.#run;
     const folder = this.#folder();
     const pin = pinOf(dealId);
@@ -279,7 +280,7 @@ export class ServedRun {
     this.#process = process;
     this.#set({ phase: 'running', detail: '', startedAt: clock.now() });
     await rm(folder, { recursive: true, force: true });
-    for (const cid of fetched.cids) await content.unpin(cid, pin);
+    await this.#unpinInputs();
     return process;
   }
 
@@ -386,6 +387,14 @@ export class ServedRun {
     return path.join(this.#room.runsDir, this.dealId);
   }
 
+  async #unpinInputs(): Promise<void> {
+    const { content } = this.#room;
+    const pin = pinOf(this.dealId);
+    for (const { cid, pins } of content.roots()) {
+      if (pins.includes(pin) && cid !== this.#run.resultCid) await content.unpin(cid, pin);
+    }
+  }
+
   /** Container, volume, run folder: everything but the packed result. Again after the next start where it fails now. */
   #clearAway(): Promise<void> {
     if (this.#cleared) return Promise.resolve();
@@ -394,6 +403,7 @@ export class ServedRun {
         this.#process = null;
         await this.#room.runtimes.remove(this.dealId);
         await rm(this.#folder(), { recursive: true, force: true });
+        await this.#unpinInputs();
         this.#cleared = true;
       } catch (thrown) {
         this.#room.log.warn(

@@ -144,6 +144,8 @@ export class WorkWorld {
   /** The owner's answer. */
   policy = { free: true, reason: '' };
   gateways: string[] = [];
+  /** Held up here, whatever the provider sends. */
+  beforeSend: (call: Call) => Promise<unknown> = async () => undefined;
   /** Content that the renter hands out to the provider. */
   readonly shared = new Set<string>();
   readonly #looks = new Set<() => void>();
@@ -217,7 +219,10 @@ export class WorkWorld {
         account: {
           address: account,
           acceptanceSigner: hostKey.address.toLowerCase() as Address,
-          send: (call, options) => chain.send(call, options),
+          send: async (call, options) => {
+            await this.beforeSend(call);
+            return chain.send(call, options);
+          },
           signAcceptance: (jobId, offerId, validUntil) =>
             signed(hostKey, acceptancePayload(at, { jobId, offerId, validUntil })),
         },
