@@ -138,12 +138,19 @@ describe('tasks', () => {
     expect(() => ledger.tasks.update('t2', {})).toThrow(AppError);
   });
 
-  test('secrets go when the task ends, from the file too', () => {
+  test('secrets go when the task ends, from the file too', async () => {
     ledger.tasks.put(task('t1'));
     ledger.tasks.put(task('t2', { phase: 'cancelled' }));
     expect(ledger.tasks.get('t2')?.secrets).toBeNull();
     expect(ledger.tasks.update('t1', { phase: 'refunding' }).secrets).toEqual({ TOKEN: 'hush-hush-hush' });
-    expect(ledger.tasks.update('t1', { phase: 'failed', endedAt: 1002 }).secrets).toBeNull();
+    const log = () => readFileSync(`${file()}-wal`).includes('hush-hush-hush');
+    expect(log()).toBe(true);
+    ledger.transaction(() => {
+      expect(ledger.tasks.update('t1', { phase: 'failed', endedAt: 1002 }).secrets).toBeNull();
+    });
+    // While the host goes on, too.
+    await expect.poll(log).toBe(false);
+    expect(readFileSync(file()).includes('hush-hush-hush')).toBe(false);
     reopen();
     expect(ledger.tasks.get('t1')?.secrets).toBeNull();
     ledger.close();

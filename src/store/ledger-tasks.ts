@@ -73,7 +73,8 @@ const toRow = ({ file: _file, ...task }: JobTask) => ({
 });
 type TaskValues = ReturnType<typeof toRow>;
 
-export function tasksTable(db: SqliteDatabase, now: () => number): Ledger['tasks'] {
+/** @param onSecretsGone a row has lost secrets that older pages of the file may still hold */
+export function tasksTable(db: SqliteDatabase, now: () => number, onSecretsGone: () => void): Ledger['tasks'] {
   const whole = `SELECT ${SUMMARY_COLUMNS}, file, secrets, spec AS specText FROM job_tasks JOIN job_files ON hash = file_hash`;
   const byId = db.prepare<[string], TaskRow>(`${whole} WHERE task_id = ?`);
   const byJob = db.prepare<[Bytes32], TaskRow>(`${whole} WHERE job_id = ? ORDER BY id DESC LIMIT 1`);
@@ -174,9 +175,11 @@ export function tasksTable(db: SqliteDatabase, now: () => number): Ledger['tasks
       return need(task.taskId);
     },
     update(taskId, values) {
-      const next: JobTask = { ...need(taskId), ...values, updatedAt: now() };
+      const before = need(taskId);
+      const next: JobTask = { ...before, ...values, updatedAt: now() };
       const row = toRow(next);
       change.run(row);
+      if (before.secrets !== null && row.secrets === null) onSecretsGone();
       return row.secrets === null ? { ...next, secrets: null } : next;
     },
   };

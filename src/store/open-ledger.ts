@@ -19,8 +19,11 @@ export function openLedger(file: string, now: () => number): Ledger {
   const db = openDatabase(file, 'FULL');
   // Secrets of jobs are in here while they run: what is deleted is overwritten.
   db.pragma('secure_delete = ON');
+  // The log beside the file keeps every page as it once was, until it is emptied. Also where the last life was killed.
+  const emptyLog = () => void db.pragma('wal_checkpoint(TRUNCATE)');
   try {
     migrate(db, LEDGER_STEPS, 'The ledger');
+    emptyLog();
   } catch (thrown) {
     db.close();
     if (thrown instanceof AppError) throw thrown;
@@ -29,11 +32,19 @@ export function openLedger(file: string, now: () => number): Ledger {
       cause: thrown,
     });
   }
+  let emptying: NodeJS.Immediate | null = null;
+  const onSecretsGone = () => {
+    // Not within the transaction that this is said in.
+    emptying ??= setImmediate(() => {
+      emptying = null;
+      if (db.open) emptyLog();
+    });
+  };
   const begin = db.transaction((write: () => unknown) => write());
   return {
     transaction: <T>(write: () => T) => begin(write) as T,
     deals: dealsTable(db, now),
-    tasks: tasksTable(db, now),
+    tasks: tasksTable(db, now, onSecretsGone),
     runs: runsTable(db, now),
     movements: movementsTable(db),
     outgoing: outgoingTable(db, now),

@@ -52,6 +52,16 @@ export class TestMarket {
     return market;
   }
 
+  /** Holds the data directory of every host. */
+  get folder(): string {
+    return this.#dir;
+  }
+
+  /** Where programs reach the network's chain. */
+  get joinUrl(): string {
+    return this.#joinUrl;
+  }
+
   /** Starts (or starts again, on the same data directory) a host of this name and waits until it is ready. */
   async host(name: string, env: Record<string, string> = {}): Promise<SpawnedHost> {
     const host = await spawnHost({
