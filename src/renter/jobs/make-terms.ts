@@ -11,19 +11,23 @@ const SHORT_WINDOW_SECONDS = MIN_WINDOW_SECONDS;
 /** Slowest line that is waited for. */
 const BYTES_PER_SECOND = 1024 * 1024;
 const MARGIN_SECONDS = 120;
-/** An image may have to be pulled first. */
-const IMAGE_SECONDS = 600;
+/** An image may have to be pulled first: so many times the margin more. */
+const IMAGE_MARGINS = 5;
 /** Blocks pass between the moment the terms are made and the one they are in a block. */
-const MINING_SECONDS = 60;
+const MOST_MINING_SECONDS = 60;
+const LEAST_MINING_SECONDS = 10;
 
 const TIERS = { accept: 0, redundancy: 2, certificate: 3 } as const;
 
 /** Seconds that a provider has besides the run: fetching inputs, pulling an image, packing, submitting. */
 export function transferSeconds(spec: JobSpec, marginSeconds = MARGIN_SECONDS): number {
   const bytes = spec.inputs.reduce((sum, input) => sum + (input.from === 'renter' ? input.bytes : 0), 0);
-  const image = spec.work.type === 'docker' ? IMAGE_SECONDS : 0;
+  const image = spec.work.type === 'docker' ? IMAGE_MARGINS * marginSeconds : 0;
   return marginSeconds + image + Math.ceil(bytes / BYTES_PER_SECOND);
 }
+
+const miningSeconds = (marginSeconds = MARGIN_SECONDS): number =>
+  Math.max(LEAST_MINING_SECONDS, Math.min(MOST_MINING_SECONDS, Math.floor(marginSeconds / 2)));
 
 export interface TermsParts {
   renter: Address;
@@ -55,7 +59,7 @@ function termsFrom(parts: TermsParts, taker: Address, deadline: number, minRun: 
     token: parts.token,
     bounty,
     bond: lateFeeOf({ bounty, copies }),
-    deadline: Math.min(deadline, parts.now + MAX_DEADLINE_SECONDS - MINING_SECONDS),
+    deadline: Math.min(deadline, parts.now + MAX_DEADLINE_SECONDS - MOST_MINING_SECONDS),
     minRun,
     window: tier === 'accept' ? ACCEPT_WINDOW_SECONDS : SHORT_WINDOW_SECONDS,
     minStake: requirements.minProviderStake,
@@ -78,7 +82,7 @@ function termsFrom(parts: TermsParts, taker: Address, deadline: number, minRun: 
 export function waitingTerms(parts: TermsParts, assignment: 'mine' | 'open'): JobTerms {
   const { queueSeconds, runSeconds, totalSeconds } = parts.spec.timeouts;
   const minRun = runSeconds + transferSeconds(parts.spec, parts.marginSeconds);
-  const whole = Math.max(minRun + MINING_SECONDS, totalSeconds ?? queueSeconds + minRun);
+  const whole = Math.max(minRun + miningSeconds(parts.marginSeconds), totalSeconds ?? queueSeconds + minRun);
   return termsFrom(parts, assignment === 'mine' ? parts.renter : ETH, parts.now + whole, minRun);
 }
 
@@ -89,5 +93,10 @@ export function waitingTerms(parts: TermsParts, assignment: 'mine' | 'open'): Jo
 export function assignedTerms(parts: TermsParts, provider: Address): JobTerms {
   const minRun = parts.spec.timeouts.runSeconds + transferSeconds(parts.spec, parts.marginSeconds);
   const { copies } = copiesOf(parts.spec);
-  return termsFrom(parts, copies === 1 ? provider : ETH, parts.now + minRun + MINING_SECONDS, minRun);
+  return termsFrom(
+    parts,
+    copies === 1 ? provider : ETH,
+    parts.now + minRun + miningSeconds(parts.marginSeconds),
+    minRun,
+  );
 }

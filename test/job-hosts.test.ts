@@ -1,0 +1,123 @@
+/** Jobs between hosts of their own processes, with containers, while both sides are killed. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Job } from '../src/api/contract.ts';
+import type { SpawnedHost } from '../src/host/spawned-host.ts';
+import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
+import { anvilMissing, engineMissing, TestMarket } from './support/market.ts';
+
+const missing = anvilMissing() ?? engineMissing();
+const ENV = { COMMONWATT_JOBS: '{"marginSeconds": 5}' };
+const TASKS = 6;
+const command = () => ({ commandId: crypto.randomUUID() });
+const isOver = ({ status }: Job) => status === 'verified' || status === 'failed' || status === 'cancelled';
+
+describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+  let folder: string;
+  let market: TestMarket;
+  let renter: SpawnedHost;
+  const providers: SpawnedHost[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'commonwatt-job-hosts-'));
+    market = await TestMarket.open();
+    renter = await market.host('renter', ENV);
+    for (const name of ['provider-1', 'provider-2']) {
+      const provider = await market.host(name);
+      await market.share(provider, renter);
+      await deposit(provider, 'PUSD', 100_000_000n);
+      await provider.client.work.start({ ...command(), claimsOpen: false });
+      providers.push(provider);
+    }
+    await deposit(renter, 'PUSD', 100_000_000n);
+  }, 180_000);
+  afterAll(async () => {
+    await market?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const balanceOf = async (host: SpawnedHost, symbol: string) => {
+    const balances = await host.client.wallet.balances();
+    const found = balances.find(({ token }) => token.symbol === symbol);
+    if (!found) throw new Error(`no ${symbol}`);
+    return { token: found.token, available: BigInt(found.available) };
+  };
+  const deposit = async (host: SpawnedHost, symbol: string, amount: bigint) => {
+    const { token } = await balanceOf(host, symbol);
+    await host.client.wallet.deposit({ ...command(), token: token.address, amount: `${amount}` });
+  };
+  const until = async (host: SpawnedHost, taskId: string, accepts: (job: Job) => boolean): Promise<Job> => {
+    const stop = new AbortController();
+    for await (const job of await host.client.jobs.watch({ taskId }, { signal: stop.signal })) {
+      if (!accepts(job)) continue;
+      stop.abort();
+      return job;
+    }
+    throw new Error('the stream ended');
+  };
+
+  test('an array with an uploaded folder is done and paid once, though the renter and a provider are killed', async () => {
+    const upload = path.join(folder, 'words');
+    await mkdir(upload);
+    await writeFile(path.join(upload, 'greeting.txt'), 'good morning');
+    const { available: before } = await balanceOf(renter, 'PUSD');
+    const { taskIds } = await renter.client.jobs.submit({
+      ...command(),
+      file: {
+        name: 'greetings',
+        work: {
+          type: 'docker',
+          image: PRACTICE_IMAGE,
+          command: [
+            'sh',
+            '-c',
+            'sleep 3; echo working; echo "$(cat $COMMONWATT_IN/words/greeting.txt) $COMMONWATT_TASK_INDEX" > $COMMONWATT_OUT/said.txt',
+          ],
+        },
+        inputs: [{ path: 'words', upload }],
+        timeouts: { queueSeconds: 600, runSeconds: 20 },
+        resources: { diskBytes: 2 ** 28, memoryBytes: 2 ** 27 },
+        array: TASKS,
+        bounty: '1',
+        token: 'PUSD',
+      },
+    });
+    await Promise.any(
+      taskIds.map((taskId) => until(renter, taskId, ({ runs }) => runs.some(({ phase }) => phase === 'running'))),
+    );
+    renter.kill('SIGKILL');
+    await renter.exited;
+    renter = await market.host('renter', ENV);
+    const [dead] = providers as [SpawnedHost];
+    const { address } = await dead.client.wallet.status();
+    await Promise.any(
+      taskIds.map((taskId) =>
+        until(
+          renter,
+          taskId,
+          ({ runs, status }) => status === 'assigned' && runs.some((run) => run.provider === address),
+        ),
+      ),
+    );
+    dead.kill('SIGKILL');
+    await dead.exited;
+
+    const jobs = await Promise.all(taskIds.map((taskId) => until(renter, taskId, isOver)));
+    expect(jobs.map(({ status, detail }) => `${status} ${status === 'failed' ? detail : ''}`)).toEqual(
+      jobs.map(() => 'verified '),
+    );
+    for (const job of jobs) {
+      const target = path.join(folder, job.taskId);
+      await renter.client.jobs.saveResults({ taskId: job.taskId, folder: target });
+      expect(await readFile(path.join(target, 'out/said.txt'), 'utf8')).toBe(`good morning ${job.index}\n`);
+      expect(await readFile(path.join(target, 'logs/stdout'), 'utf8')).toBe('working\n');
+    }
+    const late = jobs.flatMap(({ runs }) => runs).filter(({ phase }) => phase === 'refunded').length;
+    expect(late).toBeGreaterThan(0);
+    // A tenth of the bounty of each run that never came is the renter's.
+    const { available: after } = await balanceOf(renter, 'PUSD');
+    expect(before - after).toBe(BigInt(TASKS) * 1_000_000n - BigInt(late) * 100_000n);
+  }, 240_000);
+});
