@@ -82,6 +82,11 @@ export function NotificationList() {
                   Open the rental
                 </a>
               )}
+              {notice.taskId === null ? null : (
+                <a href={hrefTo('jobs', notice.taskId)} onClick={() => setOpened(false)}>
+                  Open the job
+                </a>
+              )}
             </article>
           ))}
         </ScrollArea.Autosize>

@@ -1,10 +1,10 @@
 import { IconBuildingStore, IconChecklist, IconPower, IconTerminal2, IconWallet, type Icon } from '@tabler/icons-react';
-import type { Job } from '../../src/api/contract.ts';
 import { shortId } from '../../src/shared/ids.ts';
 import { Mark } from '../parts/Mark.tsx';
 import { hrefTo, usePlace } from '../state/screen.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
 import { useJobs, useRentals, useStatus } from '../state/status.ts';
+import { openJobs } from '../view/job-words.ts';
 import { plainText } from '../view/plain-text.ts';
 import { useLine } from '../state/host-connection.ts';
 import { SCREEN_KEYS } from './shortcuts.ts';
@@ -61,9 +61,6 @@ export function Sidebar() {
     </aside>
   );
 }
-
-const openJobs = (counts: Record<Job['status'], number> | undefined): number =>
-  counts === undefined ? 0 : counts.pending + counts.assigned + counts.completed;
 
 const NETWORK_WORDS = {
   connecting: 'connecting',

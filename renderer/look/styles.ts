@@ -38,4 +38,6 @@ import 'uplot/dist/uPlot.min.css';
 import './colours.css';
 import './frame.css';
 import './parts.css';
+import './desk.css';
 import './screens.css';
+import './jobs.css';

@@ -2,6 +2,7 @@ import {
   IconBolt,
   IconCircleCheck,
   IconCircleDashed,
+  IconCircleX,
   IconHourglassHigh,
   IconPlayerPause,
   type Icon,
@@ -13,6 +14,7 @@ const ICONS: Record<Shape, Icon> = {
   ok: IconCircleCheck,
   wait: IconHourglassHigh,
   stop: IconPlayerPause,
+  fail: IconCircleX,
   off: IconCircleDashed,
 };
 

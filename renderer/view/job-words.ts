@@ -1,4 +1,5 @@
 import type { Job } from '../../src/api/contract.ts';
+import type { JobModel } from '../../src/shared/job-spec.ts';
 import type { Shape } from './phase-words.ts';
 
 interface JobWords {
@@ -12,7 +13,7 @@ const WORDS: Record<Job['status'], JobWords> = {
   assigned: { label: 'Running', shape: 'flow', sentence: 'A provider works on it.' },
   completed: { label: 'Checking', shape: 'wait', sentence: 'The result is back and is being checked.' },
   verified: { label: 'Done', shape: 'ok', sentence: 'Checked and paid.' },
-  failed: { label: 'Failed', shape: 'stop', sentence: 'It did not work out.' },
+  failed: { label: 'Failed', shape: 'fail', sentence: 'It did not work out.' },
   cancelled: { label: 'Cancelled', shape: 'off', sentence: 'Taken back; the bounty is free again.' },
 };
 
@@ -22,9 +23,21 @@ export const jobWords = ({ status }: Pick<Job, 'status'>): JobWords => WORDS[sta
 export const jobIsOver = ({ status }: Pick<Job, 'status'>): boolean =>
   status === 'verified' || status === 'failed' || status === 'cancelled';
 
+type Counts = Record<Job['status'], number> | undefined;
+
+export const openJobs = (counts: Counts): number =>
+  counts === undefined ? 0 : counts.pending + counts.assigned + counts.completed;
+
+export const endedJobs = (counts: Counts): number =>
+  counts === undefined ? 0 : counts.verified + counts.failed + counts.cancelled;
+
+type WorkWords =
+  | { type: 'kernel'; model: JobModel }
+  | { type: 'wasm'; module: string }
+  | { type: 'docker'; image: string; command?: string[] | undefined };
+
 /** "Linear regression", "busybox:1.36 sh -c …", "WASM module": what a task runs, in one line. */
-export function workText(spec: Job['spec']): string {
-  const { work } = spec;
+export function workText({ work }: { work: WorkWords }): string {
   switch (work.type) {
     case 'kernel':
       return { linear_regression: 'Linear regression', k_means: 'K-means clustering', pca: 'Principal components' }[
@@ -33,9 +46,12 @@ export function workText(spec: Job['spec']): string {
     case 'wasm':
       return `WASM module ${work.module.slice(0, 12)}…`;
     case 'docker':
-      return [work.image, ...(work.command ?? [])].join(' ');
+      return [shortImage(work.image), ...(work.command ?? [])].join(' ');
   }
 }
+
+/** A digest is 64 digits; the first eight tell images apart. */
+const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
 
 /** What it is called in a list: its own name, else what it runs; of an array, which one. */
 export function jobTitle(job: Pick<Job, 'name' | 'spec' | 'index' | 'of'>): string {

@@ -110,11 +110,11 @@ export function createFakeJobs(options: FakeJobsOptions) {
     limit: number;
   }): ApiOutputs['jobs']['list'] => {
     const all = [...tasks.values()].map((task) => task.value);
+    const counted = all.filter((job) => batchId === undefined || job.batchId === batchId);
     const counts = Object.fromEntries(
-      JOB_STATUSES.map((name) => [name, all.filter((job) => job.status === name).length]),
+      JOB_STATUSES.map((name) => [name, counted.filter((job) => job.status === name).length]),
     ) as ApiOutputs['jobs']['list']['counts'];
-    const fitting = all
-      .filter((job) => batchId === undefined || job.batchId === batchId)
+    const fitting = counted
       .filter((job) => status === undefined || job.status === status)
       .filter((job) => open === undefined || isOver(job) !== open)
       .toSorted((a, b) => b.createdAt - a.createdAt || a.index - b.index || (a.taskId < b.taskId ? 1 : -1));

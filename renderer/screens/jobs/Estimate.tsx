@@ -1,15 +1,25 @@
+import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Amount } from '../../parts/Amount.tsx';
 import { LoadingRows } from '../../parts/Blank.tsx';
-import { FailureNote, Note } from '../../parts/Note.tsx';
+import { MissingDeposit } from '../../parts/MissingDeposit.tsx';
+import { FailureNote } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
 import type { JobFileDraft } from './job-draft.ts';
 import { WaitingReasons } from './WaitingReasons.tsx';
 
+const ASK_AFTER_MS = 300;
+
 /** What is locked when the job is submitted, and how many offers could run it. */
 export function Estimate({ file }: { file: JobFileDraft }) {
+  // Typing does not ask at every key; what is submitted is what stands in the form, not what was asked about last.
+  const [asked] = useDebouncedValue(file, ASK_AFTER_MS);
   const estimate = useQuery(
-    useApi().jobs.estimate.queryOptions({ input: { file }, placeholderData: keepPreviousData, staleTime: 5000 }),
+    useApi().jobs.estimate.queryOptions({
+      input: { file: asked },
+      placeholderData: keepPreviousData,
+      staleTime: 5000,
+    }),
   );
   if (!estimate.data) {
     return estimate.error ? (
@@ -20,7 +30,11 @@ export function Estimate({ file }: { file: JobFileDraft }) {
   }
   const { tasks, token, escrow, available, missing, fittingOffers, waiting } = estimate.data;
   return (
-    <section className={estimate.isPlaceholderData ? 'cost cost-stale' : 'cost'} aria-label="Cost" aria-live="polite">
+    <section
+      className={estimate.isPlaceholderData || asked !== file ? 'cost cost-stale' : 'cost'}
+      aria-label="Cost"
+      aria-live="polite"
+    >
       <dl className="cost-rows">
         <div className="cost-main">
           <dt>
@@ -44,11 +58,7 @@ export function Estimate({ file }: { file: JobFileDraft }) {
           </dd>
         </div>
       </dl>
-      {missing === '0' ? null : (
-        <Note kind="warn" title="Your deposit account has too little">
-          <Amount amount={missing} token={token} /> are missing. Deposit them on the Wallet screen first.
-        </Note>
-      )}
+      {missing === '0' ? null : <MissingDeposit quote={{ missing, token }} />}
       {fittingOffers === 0 ? <WaitingReasons reasons={waiting} /> : null}
     </section>
   );

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { formatBytes } from '../../../src/shared/units.ts';
 import { LoadingRows } from '../../parts/Blank.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
+import { TableWrap } from '../../parts/TableWrap.tsx';
 import { useApi } from '../../state/host.ts';
 import { fromBase64 } from '../../view/bytes.ts';
 import { plainText, withoutBidi } from '../../view/plain-text.ts';
@@ -44,7 +45,7 @@ export function FilePreview({ taskId, file }: { taskId: string; file: { path: st
       )}
       {kind === 'csv' ? <Table text={text} separator={file.path.endsWith('.tsv') ? '\t' : ','} /> : null}
       {kind === 'notebook' ? <Notebook text={text} /> : null}
-      {kind === 'text' ? <Text text={file.path.endsWith('.json') ? indented(text) : text} /> : null}
+      {kind === 'text' ? <Text text={text} /> : null}
     </>
   );
 }
@@ -59,33 +60,41 @@ function Text({ text }: { text: string }) {
 }
 
 function Table({ text, separator }: { text: string; separator: string }) {
-  const [head = [], ...rows] = parseCsv(text, separator, MAX_ROWS + 1).map((row) => row.slice(0, MAX_COLUMNS));
+  const parsed = parseCsv(text, separator, MAX_ROWS + 2);
+  const [head = [], ...rows] = parsed.slice(0, MAX_ROWS + 1).map((row) => row.slice(0, MAX_COLUMNS));
+  const cut = parsed.length > MAX_ROWS + 1 || parsed.some((row) => row.length > MAX_COLUMNS);
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling table has to be reachable by keyboard
-    <div className="table-wrap result-table" tabIndex={0} role="group" aria-label="Table">
-      <table className="plain-table">
-        <thead>
-          <tr>
-            {head.map((cell, column) => (
-              <th key={column} scope="col">
-                {plainText(cell, 60)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, at) => (
-            <tr key={at}>
-              {row.map((cell, column) => (
-                <td key={column} className="figure">
+    <>
+      {cut ? (
+        <p className="hint">
+          At most {MAX_ROWS} rows and {MAX_COLUMNS} columns are shown.
+        </p>
+      ) : null}
+      <TableWrap label="Table" className="result-table">
+        <table className="plain-table">
+          <thead>
+            <tr>
+              {head.map((cell, column) => (
+                <th key={column} scope="col">
                   {plainText(cell, 60)}
-                </td>
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {rows.map((row, at) => (
+              <tr key={at}>
+                {row.map((cell, column) => (
+                  <td key={column} className="figure">
+                    {plainText(cell, 60)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableWrap>
+    </>
   );
 }
 
@@ -110,12 +119,4 @@ function Notebook({ text }: { text: string }) {
       ))}
     </div>
   );
-}
-
-function indented(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }

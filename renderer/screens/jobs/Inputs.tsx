@@ -1,7 +1,7 @@
 import { Button, FileButton, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { IconUpload, IconX } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { formatBytes } from '../../../src/shared/units.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
@@ -23,8 +23,12 @@ interface InputsProps {
 export function Inputs({ inputs, error, hint, onChange }: InputsProps) {
   const client = useClient();
   const [sent, setSent] = useState<{ done: number; total: number } | null>(null);
+  const stop = useRef(new AbortController());
+  useEffect(() => () => stop.current.abort(), []);
   const upload = useMutation({
     mutationFn: async (files: File[]): Promise<DraftInput[]> => {
+      stop.current = new AbortController();
+      const { signal } = stop.current;
       const total = files.reduce((sum, file) => sum + file.size, 0);
       let done = 0;
       const added: DraftInput[] = [];
@@ -32,6 +36,7 @@ export function Inputs({ inputs, error, hint, onChange }: InputsProps) {
         const uploadId = newCommandId();
         for (let offset = 0; ;) {
           const bytes = new Uint8Array(await file.slice(offset, offset + PIECE_BYTES).arrayBuffer());
+          if (signal.aborted) return added;
           const end = offset + bytes.length >= file.size;
           const answer = await client.jobs.upload({ uploadId, path: file.name, offset, base64: toBase64(bytes), end });
           offset += bytes.length;
@@ -68,7 +73,14 @@ export function Inputs({ inputs, error, hint, onChange }: InputsProps) {
           </li>
         ))}
       </ul>
-      {sent ? <ProgressLine progress={{ label: 'Reading the files', ...sent, unit: 'bytes' }} /> : null}
+      {sent ? (
+        <div className="with-cancel">
+          <ProgressLine progress={{ label: 'Reading the files', ...sent, unit: 'bytes' }} />
+          <Button variant="default" size="xs" onClick={() => stop.current.abort()}>
+            Cancel
+          </Button>
+        </div>
+      ) : null}
       <div className="button-row">
         <FileButton multiple onChange={(files) => upload.mutate(files)}>
           {(props) => (

@@ -139,14 +139,14 @@ export function JobForm({ fields, onChange, wrong }: JobFormProps) {
           {kernel ? null : (
             <Textarea
               label="Variables"
-              placeholder="NAME=value, one per line; everybody can read them"
+              description="NAME=value, one per line. Everybody can read them."
               rows={2}
               {...text('env')}
             />
           )}
           <Textarea
             label="Secrets"
-            placeholder="NAME=value, one per line; only the chosen provider gets them, never the network"
+            description="NAME=value, one per line. Only the chosen provider gets them, never the network."
             rows={2}
             {...text('secrets')}
           />

@@ -1,16 +1,20 @@
 import { Button, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { IconDownload, IconFolder } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Job } from '../../../src/api/contract.ts';
 import { formatBytes } from '../../../src/shared/units.ts';
 import { Blank, LoadingRows } from '../../parts/Blank.tsx';
 import { CopyButton } from '../../parts/CopyButton.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
+import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { useApi, useClient } from '../../state/host.ts';
 import { fromBase64 } from '../../view/bytes.ts';
 import { plainText } from '../../view/plain-text.ts';
 import { FilePreview } from './FilePreview.tsx';
+
+/** More files than this are not listed one by one. */
+const MOST_LISTED = 500;
 
 /** The result folder: its files, a look into each, and ways to take it along. */
 export function JobResults({ job }: { job: Job }) {
@@ -21,18 +25,29 @@ export function JobResults({ job }: { job: Job }) {
     api.jobs.results.queryOptions({ input: { taskId }, enabled: job.resultHere, staleTime: Infinity }),
   );
   const [chosen, setChosen] = useState<string | null>(null);
+  const [saved, setSaved] = useState<{ done: number; total: number } | null>(null);
+  const stop = useRef(new AbortController());
+  useEffect(() => () => stop.current.abort(), []);
   const download = useMutation({
     mutationFn: async ({ path, bytes }: { path: string; bytes: number }) => {
+      stop.current = new AbortController();
+      const { signal } = stop.current;
       const pieces: Uint8Array<ArrayBuffer>[] = [];
       for (let offset = 0; offset < bytes;) {
         const piece = await client.jobs.resultFile({ taskId, path, offset });
+        if (signal.aborted) return;
         const part = Uint8Array.from(fromBase64(piece.base64));
         if (part.length === 0) break;
         pieces.push(part);
         offset += part.length;
+        setSaved({ done: offset, total: bytes });
       }
-      saveAs(new Blob(pieces, { type: 'application/octet-stream' }), path.split('/').at(-1) ?? 'result');
+      saveAs(
+        new Blob(pieces, { type: 'application/octet-stream' }),
+        plainText(path.split('/').at(-1) ?? 'result', 120),
+      );
     },
+    onSettled: () => setSaved(null),
   });
   if (!job.resultHere || resultCid === null) {
     return (
@@ -50,14 +65,19 @@ export function JobResults({ job }: { job: Job }) {
   return (
     <div className="results">
       <ul className="result-files" aria-label="Files">
-        {files.map(({ path, bytes }) => (
+        {files.slice(0, MOST_LISTED).map(({ path, bytes }) => (
           <li key={path}>
             <button type="button" aria-pressed={path === file?.path} onClick={() => setChosen(path)}>
               <span>{plainText(path, 80)}</span>
-              <span className="figure dim">{formatBytes(bytes)}</span>
+              <span className="figure dim result-size">{formatBytes(bytes)}</span>
             </button>
           </li>
         ))}
+        {files.length > MOST_LISTED ? (
+          <li className="hint">
+            and {(files.length - MOST_LISTED).toLocaleString('en')} more; take the whole folder along to see them
+          </li>
+        ) : null}
       </ul>
       <div className="result-view">
         {file ? (
@@ -72,7 +92,13 @@ export function JobResults({ job }: { job: Job }) {
               >
                 Save this file
               </Button>
+              {saved ? (
+                <Button variant="default" size="xs" onClick={() => stop.current.abort()}>
+                  Cancel
+                </Button>
+              ) : null}
             </div>
+            {saved ? <ProgressLine progress={{ label: 'Saving', ...saved, unit: 'bytes' }} /> : null}
             <FilePreview key={file.path} taskId={taskId} file={file} />
           </>
         ) : (

@@ -4,6 +4,7 @@ import { shortId } from '../../../src/shared/ids.ts';
 import { formatSeconds } from '../../../src/shared/time.ts';
 import { Blank } from '../../parts/Blank.tsx';
 import { Note } from '../../parts/Note.tsx';
+import { TableWrap } from '../../parts/TableWrap.tsx';
 import { plainText } from '../../view/plain-text.ts';
 
 /** Every provider that had this task, and what checking its result found. */
@@ -25,7 +26,7 @@ export function JobRuns({ job }: { job: Job }) {
           {plainText(job.verdict.reason, 400)}
         </Note>
       ) : null}
-      <div className="table-wrap">
+      <TableWrap label="Providers">
         <table className="plain-table">
           <thead>
             <tr>
@@ -47,10 +48,10 @@ export function JobRuns({ job }: { job: Job }) {
                   <code>{shortId(run.provider)}</code>
                 </th>
                 <td>
-                  {plainText(run.gpuModel, 40)}
+                  {plainText(run.gpuModel, 40)}{' '}
                   {run.simulatedCard ? <span className="tag tag-warn">simulated card</span> : null}
                 </td>
-                <td>
+                <td className="wrap">
                   {plainText(run.phase, 24)}
                   {run.detail === '' ? '' : `: ${plainText(run.detail, 160)}`}
                 </td>
@@ -64,9 +65,9 @@ export function JobRuns({ job }: { job: Job }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableWrap>
       {job.verdict && job.verdict.checks.length > 0 ? (
-        <div className="table-wrap">
+        <TableWrap label="Checks">
           <table className="plain-table">
             <thead>
               <tr>
@@ -91,7 +92,7 @@ export function JobRuns({ job }: { job: Job }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableWrap>
       ) : null}
     </div>
   );

@@ -1,6 +1,6 @@
 import { Button, Drawer, Tabs } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { toAppError } from '../../../src/shared/errors.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
@@ -28,10 +28,12 @@ function Inside({ onClose }: { onClose: () => void }) {
   const practice = useNetwork()?.practice ?? false;
   const [tab, setTab] = useState<string | null>('form');
   const [fields, setFields] = useState<JobFields>({ ...EMPTY_JOB, image: practice ? PRACTICE_IMAGE : '' });
-  const [pasted, setPasted] = useState<JobFileDraft | null>(null);
+  const [pasted, setPasted] = useState<{ file: JobFileDraft; short: boolean } | null>(null);
   const [tried, setTried] = useState(false);
-  const { file: filled, problem } = attempt(fields);
-  const file = tab === 'form' ? filled : pasted;
+  const form = useRef<HTMLFormElement>(null);
+  const sent = useRef({ text: '', commandId: '' });
+  const { file: filled, problem } = useMemo(() => attempt(fields), [fields]);
+  const file = tab === 'form' ? filled : (pasted?.file ?? null);
   const submit = useMutation(
     api.jobs.submit.mutationOptions({
       onSuccess: async ({ taskIds }) => {
@@ -43,11 +45,16 @@ function Inside({ onClose }: { onClose: () => void }) {
   );
   const send = () => {
     setTried(true);
-    if (file) submit.mutate({ commandId: newCommandId(), file });
-    else if (problem?.field) document.querySelector<HTMLElement>(`.job-form [name="${problem.field}"]`)?.focus();
+    if (file) {
+      // The same job sent again after a lost answer is the same command: it is posted once.
+      const text = JSON.stringify(file);
+      if (sent.current.text !== text) sent.current = { text, commandId: newCommandId() };
+      submit.mutate({ commandId: sent.current.commandId, file });
+    } else if (problem?.field) focusField(form.current, problem.field);
   };
   return (
     <form
+      ref={form}
       className="form"
       noValidate
       onSubmit={(event) => {
@@ -55,25 +62,25 @@ function Inside({ onClose }: { onClose: () => void }) {
         send();
       }}
     >
-      <Tabs value={tab} onChange={setTab} keepMounted={false}>
+      <Tabs value={tab} onChange={setTab}>
         <Tabs.List>
           <Tabs.Tab value="form">Fill in</Tabs.Tab>
           <Tabs.Tab value="paste">Paste or open a file</Tabs.Tab>
         </Tabs.List>
-        <Tabs.Panel value="form" pt={12}>
+        <Tabs.Panel value="form" pt={16}>
           <JobForm
             fields={fields}
             onChange={(change) => setFields((old) => ({ ...old, ...change }))}
             wrong={(field) => (tried && problem?.field === field ? problem.message : undefined)}
           />
         </Tabs.Panel>
-        <Tabs.Panel value="paste" pt={12}>
+        <Tabs.Panel value="paste" pt={16}>
           <PasteJob onRead={setPasted} />
         </Tabs.Panel>
       </Tabs>
       {tried && tab === 'form' ? <FailureNote error={problem} /> : null}
       {file ? <Estimate file={file} /> : null}
-      <div className="rent-foot">
+      <div className="drawer-foot">
         <FailureNote error={submit.error} />
         <Button
           type="submit"
@@ -82,11 +89,21 @@ function Inside({ onClose }: { onClose: () => void }) {
           loading={submit.isPending}
           disabled={tab === 'paste' && pasted === null}
         >
-          Lock the bounty and submit
+          {tab === 'paste' && pasted?.short === true
+            ? 'Lock the bounty and submit without what is not possible'
+            : 'Lock the bounty and submit'}
         </Button>
       </div>
     </form>
   );
+}
+
+/** Fields that are folded away are unfolded first. */
+function focusField(form: HTMLFormElement | null, name: string): void {
+  const field = form?.querySelector<HTMLElement>(`[name="${name}"]`);
+  const folded = field?.closest('details');
+  if (folded) folded.open = true;
+  field?.focus();
 }
 
 function attempt(fields: JobFields) {

@@ -17,7 +17,7 @@ export function SchedulingBar() {
   );
   const cycle = useMutation(
     api.jobs.schedule.mutationOptions({
-      onSettled: () => queries.invalidateQueries({ queryKey: api.jobs.scheduling.key() }),
+      onSettled: () => queries.invalidateQueries({ queryKey: api.jobs.key() }),
     }),
   );
   const scheduling = query.data;
@@ -42,6 +42,12 @@ export function SchedulingBar() {
           Assign now
         </Button>
       )}
+      {cycle.data && !scheduling.automatic ? (
+        <p className="hint" role="status">
+          {cycle.data.assigned === 0 ? 'None' : cycle.data.assigned.toLocaleString('en')} assigned,{' '}
+          {cycle.data.waiting.toLocaleString('en')} still wait.
+        </p>
+      ) : null}
       <FailureNote error={set.error ?? cycle.error} />
     </section>
   );

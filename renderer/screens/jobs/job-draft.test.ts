@@ -47,6 +47,7 @@ describe('the job form', () => {
     [{ runMinutes: '0' }, 'runMinutes'],
     [{ array: '5000' }, 'array'],
     [{ env: 'no equals sign' }, 'env'],
+    [{ secrets: 'no equals sign' }, 'secrets'],
     [{ kind: 'wasm' }, 'module'],
     [{ kind: 'pca', parts: 'x' }, 'parts'],
   ])('names the field that is wrong: %o', (fields, field) => {

@@ -89,7 +89,7 @@ export function buildJobFile(fields: JobFields): JobFileDraft {
               return { path: input.path, ipfs: input.cid.trim() };
           }
         }),
-    secrets: parseEnvironment(fields.secrets),
+    secrets: secretsOf(fields.secrets),
     resources: {
       gpuCount: whole(fields.gpuCount, 'gpuCount', 'Cards', 255),
       gpuMemoryGb: whole(fields.gpuMemoryGb, 'gpuMemoryGb', 'Memory of each card', 65_535),
@@ -174,6 +174,14 @@ function workOf(fields: JobFields): JobFileDraft['work'] {
     ...(table === undefined ? {} : { table }),
     ...(kind === 'linear_regression' && target !== '' ? { target } : {}),
   };
+}
+
+function secretsOf(text: string): Record<string, string> {
+  try {
+    return parseEnvironment(text);
+  } catch {
+    throw new AppError('bad-input', 'Write secrets as NAME=value, one per line.', { field: 'secrets' });
+  }
 }
 
 function paramsOf(fields: JobFields, kind: JobModel): Record<string, number> {

@@ -4,13 +4,13 @@ import { useRef, useState } from 'react';
 import type { Offer } from '../../../src/api/contract.ts';
 import { toAppError } from '../../../src/shared/errors.ts';
 import { DurationPicker } from '../../parts/DurationPicker.tsx';
+import { MissingDeposit } from '../../parts/MissingDeposit.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
 import { goTo } from '../../state/screen.ts';
 import { useNetwork } from '../../state/status.ts';
 import { moneyText } from '../../view/money-view.ts';
 import { Cost } from './Cost.tsx';
-import { MissingDeposit } from './MissingDeposit.tsx';
 import { ProviderAnswer } from './ProviderAnswer.tsx';
 import { buildSpec, EMPTY_RENT, type RentFields } from './rent-draft.ts';
 
@@ -135,7 +135,7 @@ export function RentForm({ offer }: { offer: Offer }) {
       </details>
       <ProviderAnswer offerId={offer.offerId} spec={spec} />
       <Cost quote={quote.data} error={quote.error} seconds={seconds} loading={quote.isPlaceholderData} />
-      <div className="rent-foot">
+      <div className="drawer-foot">
         {quote.data && missing ? <MissingDeposit quote={quote.data} /> : null}
         <FailureNote error={rent.error} />
         <Button type="submit" size="md" loading={rent.isPending} disabled={!quote.data || missing} fullWidth>

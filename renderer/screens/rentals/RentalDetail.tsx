@@ -44,8 +44,8 @@ export function RentalDetail({ listed }: { listed: Rental }) {
   const starting = STARTING.has(rental.phase);
   const live = LIVE.has(rental.phase);
   return (
-    <article className="panel rental" aria-label={`Rental of ${machineText(rental)}`}>
-      <header className="rental-head">
+    <article className="panel detail" aria-label={`Rental of ${machineText(rental)}`}>
+      <header className="detail-head">
         <div>
           <h2>
             <MachineName machine={rental} />
@@ -56,7 +56,7 @@ export function RentalDetail({ listed }: { listed: Rental }) {
             {!rental.connected && live ? ' · direct line lost, reconnecting' : ''}
           </p>
         </div>
-        <div className="rental-actions">
+        <div className="detail-actions">
           {live && rental.role === 'renter' ? (
             <Button variant="default" onClick={() => setDialog('extend')}>
               Extend
@@ -96,14 +96,14 @@ function RenterTabs({ rental }: { rental: Rental }) {
   const usable = LIVE.has(rental.phase);
   if (!usable) return <Agreement rental={rental} />;
   return (
-    <Tabs defaultValue="terminal" keepMounted className="rental-tabs">
+    <Tabs defaultValue="terminal" keepMounted className="detail-tabs">
       <Tabs.List>
         <Tabs.Tab value="terminal">Terminal</Tabs.Tab>
         <Tabs.Tab value="ports">Ports</Tabs.Tab>
         <Tabs.Tab value="logs">Log</Tabs.Tab>
         <Tabs.Tab value="agreement">Agreement</Tabs.Tab>
       </Tabs.List>
-      <Tabs.Panel value="terminal" className="terminal-panel">
+      <Tabs.Panel value="terminal" className="fill-panel">
         <Suspense fallback={<LoadingRows lines={6} label="Loading the terminal" />}>
           <RemoteTerminal rentalId={rental.rentalId} kind="terminal" />
         </Suspense>
@@ -111,7 +111,7 @@ function RenterTabs({ rental }: { rental: Rental }) {
       <Tabs.Panel value="ports">
         <Ports rental={rental} />
       </Tabs.Panel>
-      <Tabs.Panel value="logs" className="terminal-panel" keepMounted={false}>
+      <Tabs.Panel value="logs" className="fill-panel" keepMounted={false}>
         <Suspense fallback={<LoadingRows lines={6} label="Loading the log" />}>
           <RemoteTerminal rentalId={rental.rentalId} kind="logs" />
         </Suspense>

@@ -44,8 +44,8 @@ export function RentalsScreen() {
     );
   }
   return (
-    <div className="rentals">
-      <div className="rentals-list">
+    <div className="desk">
+      <div className="desk-list">
         <SegmentedControl
           aria-label="Which rentals"
           fullWidth
@@ -61,7 +61,7 @@ export function RentalsScreen() {
         />
         <RentalList rentals={shown} current={current?.rentalId ?? null} />
       </div>
-      <div className="rentals-detail">
+      <div className="desk-detail">
         <FailureNote error={query.error} />
         {current ? (
           <RentalDetail key={current.rentalId} listed={current} />

@@ -10,6 +10,7 @@ import { PublishedOffer } from './PublishedOffer.tsx';
 import { useOfferDraft } from './offer-draft.ts';
 import { Tenants } from './Tenants.tsx';
 import { SharePower } from './SharePower.tsx';
+import { WorkPanel } from './WorkPanel.tsx';
 
 export function ShareScreen() {
   const api = useApi();
@@ -36,6 +37,7 @@ export function ShareScreen() {
         </div>
         <div className="share-side">
           <Tenants share={share.data} />
+          <WorkPanel share={share.data} />
           <NeighbourCard purpose="rent-to" canRent={state === 'on' && offer !== null && offer.free > 0} />
           <Checks />
         </div>

@@ -1,14 +1,14 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import type { ApiOutputs } from '../../../src/api/contract.ts';
-import { FailureNote, Note } from '../../parts/Note.tsx';
-import { newCommandId, useApi } from '../../state/host.ts';
-import { moneyText } from '../../view/money-view.ts';
+import type { ApiOutputs } from '../../src/api/contract.ts';
+import { newCommandId, useApi } from '../state/host.ts';
+import { moneyText } from '../view/money-view.ts';
+import { FailureNote, Note } from './Note.tsx';
 
-type Quote = ApiOutputs['market']['quote'];
+type Lack = Pick<ApiOutputs['market']['quote'], 'missing' | 'token'>;
 
-/** What the deposit account lacks for this rental, put there by one click. */
-export function MissingDeposit({ quote }: { quote: Quote }) {
+/** What the deposit account lacks for a rental or a job, put there by one click. */
+export function MissingDeposit({ quote }: { quote: Lack }) {
   const api = useApi();
   const queries = useQueryClient();
   const deposit = useMutation(
@@ -16,6 +16,7 @@ export function MissingDeposit({ quote }: { quote: Quote }) {
       onSuccess: () =>
         Promise.all([
           queries.invalidateQueries({ queryKey: api.market.quote.key() }),
+          queries.invalidateQueries({ queryKey: api.jobs.estimate.key() }),
           queries.invalidateQueries({ queryKey: api.wallet.key() }),
         ]),
     }),
