@@ -1,5 +1,5 @@
 import type { Job } from '../../api/contract.ts';
-import { jobFileSchema, jobSpecSchema, type JobStatus } from '../../shared/job-spec.ts';
+import { jobFileSchema, jobSpecSchema, type JobFile, type JobSpec, type JobStatus } from '../../shared/job-spec.ts';
 import { parseAmount, type Token } from '../../shared/money.ts';
 import { providerOfOffer } from '../../shared/typed-data.ts';
 import { currentDeals, isTaskOver, verdictOfTask } from '../../renter/jobs/task-facts.ts';
@@ -27,10 +27,23 @@ export const statusOfPhase = (phase: JobTaskPhase): JobStatus => STATUS_OF[phase
 export const phasesOf = (status: JobStatus): JobTaskPhase[] =>
   (Object.keys(STATUS_OF) as JobTaskPhase[]).filter((phase) => STATUS_OF[phase] === status);
 
+/** Specs and files never change, and lists of them are shown again and again. */
+const MOST_PARSED = 2000;
+const known = new Map<string, { spec: JobSpec; file: JobFile }>();
+
+function parsed({ taskId, specText, file }: JobTask): { spec: JobSpec; file: JobFile } {
+  const before = known.get(taskId);
+  if (before) return before;
+  const fresh = { spec: jobSpecSchema.parse(JSON.parse(specText)), file: jobFileSchema.parse(file) };
+  const [oldest] = known.keys();
+  if (known.size >= MOST_PARSED && oldest !== undefined) known.delete(oldest);
+  known.set(taskId, fresh);
+  return fresh;
+}
+
 /** A task as every door shows it: the book's row, with what runs right now. */
 export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
-  const spec = jobSpecSchema.parse(JSON.parse(task.specText));
-  const file = jobFileSchema.parse(task.file);
+  const { spec, file } = parsed(task);
   const desk = jobs.deskOf(task.account);
   const flow = desk?.flow(task.taskId);
   const token = tokenNamed(chain.profile.tokens, task.terms?.token ?? file.token);

@@ -78,6 +78,8 @@ export class Poster {
         }
       });
       for (const flow of group) this.send(flow);
+      // Hashing and encoding a thousand tasks takes a second: others have a turn in between.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

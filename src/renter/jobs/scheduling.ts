@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/time.ts';
 import type { Ledger } from '../../store/ledger.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import type { Refusal } from './assign-task.ts';
+import { cachedRequirements } from './job-desk-room.ts';
 import type { JobDesk } from './job-desk.ts';
 import { planCycle, type CycleInput, type PlannedTask, type Waiting } from './plan-cycle.ts';
 import { STRATEGIES, type StrategyName } from '../schedule/strategies.ts';
@@ -39,6 +40,8 @@ const MOST_OFFERS = 10_000;
 /** How long an offer whose provider refused or cannot be reached is left out, doubling up to the most. */
 const LEFT_OUT_SECONDS = 2;
 const MOST_LEFT_OUT_SECONDS = 600;
+/** After a cycle that failed, because the network did not answer. */
+const AGAIN_MS = 1000;
 /** Assignments under way at once, over all accounts. */
 const AT_ONCE = 32;
 
@@ -64,6 +67,7 @@ export class Scheduling {
   #status: SchedulingStatus;
   #running: Promise<string[]> | null = null;
   #again = false;
+  readonly #requirements: ReturnType<typeof cachedRequirements>;
   #closed = false;
   #retry: NodeJS.Timeout | null = null;
   #lastTurn: Address | null = null;
@@ -71,6 +75,7 @@ export class Scheduling {
 
   constructor(parts: SchedulingParts) {
     this.#parts = parts;
+    this.#requirements = cachedRequirements(parts);
     const stored = parts.ledger.settings.get(SETTING);
     const { automatic, strategy } =
       stored !== null && typeof stored === 'object' && !Array.isArray(stored)
@@ -131,6 +136,7 @@ export class Scheduling {
     void this.#cycle().catch((thrown: unknown) => {
       if (this.#closed) return;
       this.#parts.log.warn({ message: toAppError(thrown).message }, 'a scheduling cycle failed');
+      this.#pokeIn(AGAIN_MS);
     });
   }
 
@@ -242,20 +248,23 @@ export class Scheduling {
     }
   }
 
-  #wakeWhenLeftOutEnds(): void {
+  #pokeIn(ms: number): void {
     if (this.#retry) clearTimeout(this.#retry);
-    this.#retry = null;
+    this.#retry = setTimeout(() => this.poke(), ms);
+    this.#retry.unref();
+  }
+
+  #wakeWhenLeftOutEnds(): void {
     if (this.#reasons.size === 0) return;
     const now = this.#parts.clock.now();
     const ends = [...this.#leftOut.values()].map(({ until }) => until).filter((until) => until > now);
     if (ends.length === 0) return;
-    this.#retry = setTimeout(() => this.poke(), (Math.min(...ends) - now) * 1000 + 500);
-    this.#retry.unref();
+    this.#pokeIn((Math.min(...ends) - now) * 1000 + 500);
   }
 
   async #input(): Promise<Omit<CycleInput, 'tasks'>> {
     const { chain, clock } = this.#parts;
-    const [offers, requirements] = await Promise.all([this.#allOffers(), chain.reads.jobRequirements()]);
+    const [offers, requirements] = await Promise.all([this.#allOffers(), this.#requirements.get()]);
     const now = clock.now();
     return {
       offers,
