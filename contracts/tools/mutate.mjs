@@ -144,7 +144,7 @@ function mulberry(seed) {
   };
 }
 
-// The copy: sources, and the tests that have to do with them. Without the optimizer it compiles four times as fast.
+// The copy: sources, and the tests that have to do with them.
 const names = values.contracts.split(',').filter((name) => existsSync(path.join(CONTRACTS, 'src', `${name}.sol`)));
 const home = path.join(ROOT, 'node_modules/.cache', `mutants-${process.pid}`);
 const copy = path.join(home, 'contracts');
@@ -153,10 +153,7 @@ mkdirSync(path.join(copy, 'test'), { recursive: true });
 cpSync(path.join(CONTRACTS, 'tools'), path.join(copy, 'tools'), { recursive: true });
 cpSync(path.join(CONTRACTS, 'test/vectors'), path.join(copy, 'test/vectors'), { recursive: true });
 const config = readFileSync(path.join(CONTRACTS, 'foundry.toml'), 'utf8');
-writeFileSync(
-  path.join(copy, 'foundry.toml'),
-  `${config.replace('optimizer = true', 'optimizer = false')}\n[lint]\nlint_on_build = false\n`,
-);
+writeFileSync(path.join(copy, 'foundry.toml'), `${config}\n[lint]\nlint_on_build = false\n`);
 symlinkSync(path.join(ROOT, 'node_modules'), path.join(home, 'node_modules'));
 symlinkSync(path.join(ROOT, 'src'), path.join(home, 'src'));
 writeFileSync(path.join(home, 'package.json'), '{"type":"module"}\n');
