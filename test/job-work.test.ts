@@ -215,6 +215,24 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await accept(terms);
     });
 
+    test('a locked wallet holds the result up, the owner is told, and it goes out once it is open', async () => {
+      let locked = true;
+      world.beforeSend = async () => {
+        if (locked) throw new AppError('locked', 'The wallet is locked.');
+      };
+      try {
+        const { terms, dealId } = await world.assign(world.spec());
+        await world.until(dealId, ({ detail }) => detail === 'Waits: The wallet is locked.');
+        expect(world.notes.filter(({ title }) => title === 'A finished job cannot be handed in')).toHaveLength(1);
+        locked = false;
+        await world.phase(dealId, 'submitted');
+        await accept(terms);
+        await world.phase(dealId, 'settled');
+      } finally {
+        world.beforeSend = async () => undefined;
+      }
+    });
+
     test('a renter that stays silent for the window pays', async () => {
       const { terms, dealId } = await world.assign(world.spec());
       await world.phase(dealId, 'submitted');
@@ -522,7 +540,7 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       const { calls } = rival.chain;
       // A result that no other job has shown.
       runtimes.onStart = (process) => {
-        process.files.set('copy.txt', 'only here');
+        process.files.set('copy.txt', crypto.randomUUID());
         finishes(process);
       };
       const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
@@ -541,6 +559,8 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await world.startAgain();
       await world.phase(dealId, 'revealing');
       await rival.send(calls.revealJob(terms, offerId, resultId, SALT));
+      // Whichever's turn it is: the other one, played by hand, never concludes.
+      await world.jump(25);
       const settled = await world.phase(dealId, 'settled');
       expect(settled.paid).toBe((3n * WATT + 1n) / 2n);
       expect((await result(run)).files.get('out/answer.txt')).toBe('42');

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { keccak256, toUtf8Bytes } from 'ethers';
 import type { z } from 'zod';
+import type { Chain } from '../chain/chain.ts';
 import type { ChainEvent, JobEvent } from '../chain/events.ts';
 import type { Cid } from '../content/content-store.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
@@ -263,7 +264,14 @@ export class JobWork {
   }
 
   #tick(): void {
-    for (const run of this.#runs.values()) run.tick();
+    for (const run of this.#runs.values()) {
+      try {
+        run.tick();
+      } catch (thrown) {
+        const { code, message, cause } = toAppError(thrown);
+        this.#room.log.warn({ dealId: run.dealId, code, message, cause }, 'a run was not looked at');
+      }
+    }
     const offers = this.#door.offers().join();
     // Sharing is on again: nothing on chain need have changed by that.
     if (offers !== this.#offers) this.#claims.look();
@@ -309,7 +317,7 @@ export class JobWork {
     const { chain, clock, account } = this.#room;
     const offerId = input.offerId as Bytes32;
     const terms = input.terms as JobTerms;
-    const jobId = chain.calls.jobId(terms);
+    const jobId = idOf(chain, terms);
     if (terms.renter !== connection.remote.wallet) return no('Only its renter asks about a job.');
     if (keccak256(toUtf8Bytes(input.spec)) !== terms.specHash) return no('This is not the spec of this job.');
     // It need not be posted yet; where it is, somebody may have been quicker.
@@ -363,6 +371,18 @@ const unknown = (dealId: Bytes32): RunStatus => ({
   exitCode: null,
   resultCid: null,
 });
+
+/** @throws AppError bad-input for numbers that do not fit the contract's */
+function idOf(chain: Chain, terms: JobTerms): Bytes32 {
+  try {
+    return chain.calls.jobId(terms);
+  } catch (thrown) {
+    throw new AppError('bad-input', 'These terms do not fit what the contract takes.', {
+      field: 'terms',
+      cause: thrown,
+    });
+  }
+}
 
 /** A stranger's text as a spec; null where it is none. */
 function parsedSpec(text: string): JobSpec | null {

@@ -54,6 +54,7 @@ export class ServedRun {
   #progress: Progress | null = null;
   #clearing: Promise<void> | null = null;
   #cleared: boolean;
+  #isWarned = false;
 
   constructor(room: JobRoom, run: JobRun) {
     this.#room = room;
@@ -65,7 +66,7 @@ export class ServedRun {
       run: () => this.#run,
       resultId: ({ resultCid }) => cidToBytes32(resultCid ?? ''),
       onMove: (move) => this.#moving(move),
-      onWaiting: (reason) => this.#set({ detail: `Waits: ${reason}` }),
+      onWaiting: (reason) => this.#waiting(reason),
     });
   }
 
@@ -119,7 +120,10 @@ export class ServedRun {
     const { phase, resultCid } = this.#run;
     // Packed, and then lost: what ran may still be there to be packed again.
     if (phase === 'submitting' && !this.#room.content.has(resultCid ?? '')) this.#set({ phase: 'packing' });
-    if (this.isWorking) this.#working = this.#toResult();
+    if (!this.isWorking) return;
+    this.#working = this.#toResult();
+    // At once, not at the next look.
+    void this.#working.then(() => this.tick()).catch(() => undefined);
   }
 
   /** Values of the spec's secrets, kept in memory only: a renter whose provider was restarted tells them again. */
@@ -224,7 +228,6 @@ export class ServedRun {
           // Without it in the book the result could never be revealed.
           salt: this.#run.terms.copies === 1 ? null : (this.#run.salt ?? this.#room.randomBytes32()),
         });
-        this.#sender.tick();
         return;
       }
     } catch (thrown) {
@@ -328,6 +331,14 @@ export class ServedRun {
     } catch (thrown) {
       throw new AppError('bad-input', 'The spec of this job makes no sense.', { field: 'spec', cause: thrown });
     }
+  }
+
+  /** A result that is not on chain before the deadline is lost, so the owner hears of it at once. */
+  #waiting(reason: string): void {
+    this.#set({ detail: `Waits: ${reason}` });
+    if (this.#run.phase !== 'submitting' || this.#isWarned) return;
+    this.#isWarned = true;
+    this.#room.notify('warning', 'A finished job cannot be handed in', reason, this.dealId);
   }
 
   #onChainState(): string | null {
