@@ -560,7 +560,11 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await world.phase(dealId, 'revealing');
       await rival.send(calls.revealJob(terms, offerId, resultId, SALT));
       // Whichever's turn it is: the other one, played by hand, never concludes.
-      await world.jump(25);
+      const phaseLater = async () => {
+        await world.jump(25);
+        return world.provider.ledger.runs.get(dealId)?.phase;
+      };
+      await expect.poll(phaseLater, { interval: 300, timeout: 15_000 }).toBe('settled');
       const settled = await world.phase(dealId, 'settled');
       expect(settled.paid).toBe((3n * WATT + 1n) / 2n);
       expect((await result(run)).files.get('out/answer.txt')).toBe('42');
