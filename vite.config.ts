@@ -74,6 +74,7 @@ export default defineConfig({
         'job-child': inRoot('src/runtime/child/job-child.ts'),
         'wasm-worker': inRoot('src/runtime/child/wasm-worker.ts'),
         'kernel-worker': inRoot('src/runtime/child/kernel-worker.ts'),
+        'verdict-worker': inRoot('src/renter/jobs/verdict-worker.ts'),
       },
       'dist/host',
       'es',

@@ -1,13 +1,10 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
-import { RESULT_INFO_FILE, resultInfoSchema, type JobSpec, type ResultInfo, type Work } from '../../shared/job-spec.ts';
-import { readKernelInput, type KernelInput, type Matrix } from '../../shared/kernels.ts';
-import { MAX_TABLE_BYTES, parseTable, tableFormatOf } from '../../shared/table.ts';
+import { RESULT_INFO_FILE, resultInfoSchema, type JobSpec, type ResultInfo } from '../../shared/job-spec.ts';
+import { MAX_TABLE_BYTES } from '../../shared/table.ts';
 import { MIB } from '../../shared/units.ts';
-import { verifyKernelResult } from '../../verify/certificates/verify-kernel-result.ts';
+import { judgeKernel } from './judge-kernel.ts';
 import type { TaskVerdict } from './task-facts.ts';
-
-type KernelWork = Extract<Work, { type: 'kernel' }>;
 
 /** `result.json` and the logs that come beside the outputs. */
 const BESIDE_BYTES = 64 * MIB;
@@ -17,8 +14,6 @@ const KERNEL_RESULT = 'out/result.json';
 const MAX_INFO_BYTES = 64 * 1024;
 /** Of a kernel's result: labels of 2^25 rows fit. */
 const MAX_RESULT_BYTES = 512 * MIB;
-/** A kernel with so many times its table in memory cannot have run out of it. */
-const MEMORY_OF_TABLE = 16;
 
 /** What a result folder of this spec may hold. */
 export const resultCaps = ({ outputs }: JobSpec): { entries: number; bytes: number } => ({
@@ -31,16 +26,9 @@ export interface CheckedRun {
   tookSeconds: number;
 }
 
-function hasFewerRowsThan({ rows, columns, data }: Matrix, count: number): boolean {
-  const seen = new Set<string>();
-  for (let row = 0; row < rows && seen.size < count; row += 1) {
-    seen.add(data.subarray(row * columns, (row + 1) * columns).join(' '));
-  }
-  return seen.size < count;
-}
-
 /**
- * Judges a result folder that is wholly here. Never throws for what a provider packed into it: that is an invalid result.
+ * Judges a result folder that is wholly here. What a provider packed into it makes it invalid at most.
+ * @throws AppError conflict naming `inputs` where this host cannot check it
  * @param agreed of copies: how many share this result to the byte
  * @param seed unknown to whoever computed
  */
@@ -70,62 +58,35 @@ export async function checkResult(
   if (tier === 'accept') return verdict(true, 'The result is here, every byte as its address says.', info);
   if (spec.work.type !== 'kernel') return verdict(false, 'Only kernels have a certificate.', info);
 
-  const table = await kernelTable(content, spec, spec.work);
-  if (info.reason !== 'exited' || info.exitCode !== 0) return failedKernel(spec, info, table, run, verdict);
-  if (table instanceof AppError) {
-    return verdict(false, `The table cannot be computed on (${table.message}), and still there is a result.`, info);
-  }
   const size = files.get(KERNEL_RESULT);
-  if (size === undefined || size > MAX_RESULT_BYTES) {
-    return verdict(false, 'The kernel’s result is missing in the result folder.', info);
-  }
-  const { valid, reason, checks } = verifyKernelResult(table.input, await readAll(content.read(cid, KERNEL_RESULT)), {
+  const result = size === undefined || size > MAX_RESULT_BYTES ? null : await readAll(content.read(cid, KERNEL_RESULT));
+  const { resources, timeouts, work } = spec;
+  const judged = await judgeKernel({
+    work,
+    memoryBytes: resources.memoryBytes,
+    runSeconds: timeouts.runSeconds,
+    tookSeconds: run.tookSeconds,
+    info,
+    table: await ownTable(content, spec, work.table),
+    result,
     seed,
   });
-  return { tier, valid, reason, checks, run: info };
+  return { tier, ...judged, run: info };
 }
 
-/** A kernel that says it could not: only where this host's own table bears it out. */
-function failedKernel(
-  spec: JobSpec,
-  info: ResultInfo,
-  table: { input: KernelInput; bytes: number } | AppError,
-  run: CheckedRun,
-  verdict: (valid: boolean, reason: string, info: ResultInfo) => TaskVerdict,
-): TaskVerdict {
-  if (table instanceof AppError) return verdict(true, `The table cannot be computed on: ${table.message}`, info);
-  if (info.reason === 'run-timeout') {
-    return run.tookSeconds >= spec.timeouts.runSeconds
-      ? verdict(true, 'It ran for as long as it was allowed to.', info)
-      : verdict(false, 'It is said to have run out of time, long before its time was over.', info);
-  }
-  if (info.reason === 'out-of-memory' && table.bytes * MEMORY_OF_TABLE >= spec.resources.memoryBytes) {
-    return verdict(true, 'The table is large for the memory that was asked for.', info);
-  }
-  const { input } = table;
-  if (info.reason === 'exited' && input.model === 'k_means' && hasFewerRowsThan(input.x, input.params.k)) {
-    return verdict(true, `The table has fewer different rows than the ${input.params.k} clusters asked for.`, info);
-  }
-  return verdict(false, 'It is said to have failed on a table that can be computed on.', info);
-}
-
-/** The kernel's input from what this host itself gave; the AppError that says why it is none. */
-async function kernelTable(
-  content: Pick<ContentStore, 'read'>,
-  spec: JobSpec,
-  work: KernelWork,
-): Promise<{ input: KernelInput; bytes: number } | AppError> {
-  const given = spec.inputs.find((input) => input.path === work.table);
-  if (!given || given.from === 'url') {
-    throw new AppError('unsupported', 'A certificate needs the table to be this host’s own.', { field: 'inputs' });
-  }
-  const bytes = await readAll(content.read(given.cid), MAX_TABLE_BYTES);
+/** @throws AppError conflict naming `inputs` where it cannot be read any more: that is no fault of the provider */
+async function ownTable(content: Pick<ContentStore, 'read'>, spec: JobSpec, path: string): Promise<Uint8Array> {
+  const given = spec.inputs.find((input) => input.path === path);
   try {
-    const target = work.model === 'linear_regression' ? (work.target ?? 'last') : undefined;
-    const table = parseTable(bytes, tableFormatOf(work.table), target === undefined ? {} : { target });
-    return { input: readKernelInput(work.model, table, work.params), bytes: bytes.length };
-  } catch (thrown) {
-    return toAppError(thrown);
+    if (!given || given.from === 'url') throw new AppError('not-found', 'It was not this host’s own.');
+    return await readAll(content.read(given.cid), MAX_TABLE_BYTES);
+  } catch (cause) {
+    const { message } = toAppError(cause);
+    throw new AppError('conflict', `The result cannot be checked: the table cannot be read any more. ${message}`, {
+      field: 'inputs',
+      next: 'Put the table back as it was before the time to challenge the result is over.',
+      cause,
+    });
   }
 }
 

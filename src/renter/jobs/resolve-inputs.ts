@@ -49,14 +49,35 @@ export async function resolveInputs(
       });
     }
   }
-  const table = file.work.type === 'kernel' ? file.work.table : null;
-  if (file.verification.tier === 'certificate' && resolved.some((one) => one.path === table && one.from === 'url')) {
-    throw new AppError('bad-input', 'A certificate is checked against a table that this host gives itself.', {
+  if (file.work.type === 'kernel') await checkTable(content, file, resolved, pin);
+  return resolved;
+}
+
+/** A kernel's table is one file, and where a certificate checks the result, one that is on this computer. */
+async function checkTable(
+  content: ContentStore,
+  { work, verification }: JobFile,
+  inputs: readonly JobInput[],
+  pin: string,
+): Promise<void> {
+  const table = inputs.find((input) => work.type === 'kernel' && input.path === work.table);
+  if (!table) return;
+  const here = table.from !== 'url' && content.has(table.cid);
+  if (!here) {
+    if (verification.tier !== 'certificate') return;
+    throw new AppError('bad-input', 'A certificate is checked against a table that is on this computer.', {
       field: 'inputs',
       next: 'Download the table and name the file as an upload, or choose another verification.',
     });
   }
-  return resolved;
+  await content.pin(table.cid, pin);
+  for await (const { kind, path: name } of content.entries(table.cid)) {
+    if (kind === 'file' && name === '') return;
+    throw new AppError('bad-input', `The table ${table.path} is a folder; a kernel reads one file.`, {
+      field: 'inputs',
+      next: 'Name the file itself.',
+    });
+  }
 }
 
 async function resolveInput(

@@ -370,6 +370,13 @@ export class TaskFlow {
       });
       return;
     }
+    // Not the provider's fault: the owner may mend it while the window lasts.
+    if (error.field === 'inputs') {
+      this.set({ detail: error.message });
+      this.#tell('error', 'A result cannot be checked', error.message);
+      this.later();
+      return;
+    }
     const tampered = error.code === 'bad-input' || error.code === 'over-limit';
     const window = this.#task.terms?.window ?? 0;
     if (!paid && (tampered || now > onChain.until - Math.floor(window / LAST_PART))) {
