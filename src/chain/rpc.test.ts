@@ -45,6 +45,24 @@ const honest = (body: { id: number; method: string }[]) => {
 };
 
 describe('rpc client', () => {
+  test('a state that a new block has just replaced is asked for once more, and nothing else of the batch', async () => {
+    const asked: string[] = [];
+    const url = await fakeNode((body) => {
+      asked.push(...body.map(({ method }) => method));
+      const answers = body.map(({ id, method }) => {
+        if (method === 'eth_chainId') return { id, result: '0x7' };
+        const gone = method === 'old' || (method === 'moved' && asked.filter((one) => one === 'moved').length === 1);
+        const message = 'BlockOutOfRangeError: block height is 79 but requested was 78';
+        return gone ? { id, error: { code: -32_602, message } } : { id, result: method };
+      });
+      return answers.length === 1 ? answers[0] : answers;
+    });
+    const rpc = createRpc({ urls: [url], chainId: 7 });
+    const answers = await rpc.batch(['a', 'moved', 'b', 'old'].map((method) => ({ method, params: [] })));
+    expect(answers.map((answer) => (answer.ok ? answer.result : 'refused'))).toEqual(['a', 'moved', 'b', 'refused']);
+    expect(asked).toEqual(['eth_chainId', 'a', 'moved', 'b', 'old', 'moved', 'old']);
+  });
+
   test('calls, batches in order and checks the chain once', async () => {
     const asked: string[] = [];
     const url = await fakeNode((body) => {

@@ -46,6 +46,9 @@ export interface RpcConfig {
 /** Requests of one HTTP body; more are sent as several. */
 const BATCH = 250;
 
+/** Anvil, when a block is made while it answers. */
+const MOVED = /BlockOutOfRange/;
+
 /**
  * Own client instead of ethers' provider: ethers copies large answers once per chunk (100k logs: 10 s against 0.8 s),
  * and a single place can cap sizes, time out, fail over and notice a node of another network.
@@ -89,6 +92,7 @@ export function createRpc({ urls, chainId, maxAnswerBytes = 64 * 1024 * 1024 }: 
     verified.add(url);
   }
 
+  /** What a node without history refuses is asked once more: a block came between "latest" and its state. */
   async function anywhere(requests: readonly RpcRequest[], options: CallOptions): Promise<RpcAnswer[]> {
     let failure: unknown;
     for (let attempt = 0; attempt < urls.length; attempt += 1) {
@@ -99,6 +103,15 @@ export function createRpc({ urls, chainId, maxAnswerBytes = 64 * 1024 * 1024 }: 
         await verify(url, options);
         const answers = await post(url, requests, options);
         current = index;
+        const moved = answers.flatMap((answer, at) => (!answer.ok && MOVED.test(answer.error.message) ? at : []));
+        if (moved.length > 0) {
+          const again = await post(
+            url,
+            moved.flatMap((at) => requests[at] ?? []),
+            options,
+          );
+          for (const [nth, at] of moved.entries()) answers.splice(at, 1, ...again.slice(nth, nth + 1));
+        }
         return answers;
       } catch (thrown) {
         options.signal?.throwIfAborted();
