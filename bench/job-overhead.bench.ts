@@ -44,11 +44,14 @@ try {
   const { tokens } = (await renter.client.system.status()).network;
   const watt = tokens.find(({ symbol }) => symbol === 'WATT');
   if (!watt) throw new Error('The practice network has no WATT.');
-  await renter.client.wallet.deposit({
-    commandId: crypto.randomUUID(),
-    token: watt.address,
-    amount: `${100n * 10n ** BigInt(watt.decimals)}`,
-  });
+  // One for bounties, the other for bonds.
+  for (const { client } of [renter, provider]) {
+    await client.wallet.deposit({
+      commandId: crypto.randomUUID(),
+      token: watt.address,
+      amount: `${100n * 10n ** BigInt(watt.decimals)}`,
+    });
+  }
 
   const submit = async (): Promise<number> => {
     const started = performance.now();
