@@ -4,7 +4,7 @@ import { loadProfiles, type NetworkProfile } from '../chain/profile.ts';
 import { askFaucet, joinPractice, startPracticeNetwork } from '../chain/practice/practice-network.ts';
 import { startPracticeDht } from '../peer/practice-dht.ts';
 import { AppError } from '../shared/errors.ts';
-import type { Address } from '../shared/ids.ts';
+import { ETH, type Address } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
 import type { LinePeers } from './line.ts';
 import { networksFiles } from './networks-file.ts';
@@ -65,6 +65,9 @@ async function embed(dataDir: string, log: Log): Promise<Network> {
       log,
       peers: { bootstrap, relays: [] },
     });
+    // A node that has loaded a dump guesses the next block's time wrongly until it has mined one, and refuses by it what
+    // has a deadline: one unit of practice money to nobody is such a block.
+    await practice.fund(ETH, { token: ETH, amount: 1n });
     return {
       profile: practice.profile,
       peers: { bootstrap: dht.bootstrap, relays: [], tcpHost: '127.0.0.1' },

@@ -32,7 +32,7 @@ const beforeKey = (taskId: string): string => `jobs.before.${taskId}`;
 
 /** What both kinds of terms of a task are made from. */
 export const termsPartsOf = (
-  room: Pick<FlowRoom, 'account' | 'chain' | 'marginSeconds'>,
+  room: Pick<FlowRoom, 'account' | 'chain' | 'clock' | 'marginSeconds'>,
   flow: TaskFlow,
   money: { token: Address; bounty: bigint },
   requirements: JobRequirements,
@@ -44,7 +44,8 @@ export const termsPartsOf = (
   specText: flow.task.specText,
   requirements,
   arbiter: (flow.file.arbiter?.toLowerCase() as Address | undefined) ?? null,
-  now: room.chain.now(),
+  // The newest block may be old on a quiet chain.
+  now: Math.max(room.chain.now(), room.clock.now()),
   marginSeconds: room.marginSeconds,
   nonce,
 });

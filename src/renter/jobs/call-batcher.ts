@@ -98,10 +98,10 @@ export class CallBatcher {
     if (!first) return;
     if (group.length > 1) {
       const commandId = `jobs:${keccak256(toUtf8Bytes(group.map(({ key }) => key).join(' ')))}`;
-      const sent = await this.#insist(this.#calls.batch(group.map(({ call }) => call)), commandId, (reason) => {
+      const refusal = await this.#insist(this.#calls.batch(group.map(({ call }) => call)), commandId, (reason) => {
         for (const item of group) item.onWaiting(reason);
       });
-      if (sent) {
+      if (refusal === null) {
         for (const item of group) item.done(true);
         return;
       }
@@ -109,17 +109,35 @@ export class CallBatcher {
     }
     for (const item of group) {
       try {
-        const sent = (await item.isNeeded()) && (await this.#insist(item.call, item.key, item.onWaiting));
-        if (sent || !(await item.isNeeded())) item.done(sent);
-        else item.failed(new AppError('reverted', `The contract refuses to ${item.call.label}.`));
+        if (!(await item.isNeeded())) {
+          item.done(false);
+          continue;
+        }
+        const refusal = await this.#insist(item.call, item.key, item.onWaiting);
+        if (refusal === null) item.done(true);
+        // Somebody else has done it meanwhile, or it has come to nothing.
+        else if (await stillNeeded(item)) item.failed(refusal);
+        else item.done(false);
       } catch (thrown) {
         item.failed(toAppError(thrown));
       }
     }
   }
 
-  async #insist(call: Call, commandId: string, onWaiting: (reason: string) => void): Promise<boolean> {
+  /** The chain's reason where it refuses for good, else null: it is in a block. */
+  async #insist(call: Call, commandId: string, onWaiting: (reason: string) => void): Promise<AppError | null> {
+    let refusal: AppError | null = null;
+    const sender: Pick<Chain, 'send'> = {
+      send: (given, options) =>
+        this.#send.send(given, options).catch((thrown: unknown) => {
+          refusal = toAppError(thrown);
+          throw thrown;
+        }),
+    };
     const options = { commandId, signal: this.#life.signal, log: this.#log, onWaiting };
-    return (await insist(this.#send, call, options)) !== null;
+    if (await insist(sender, call, options)) return null;
+    return refusal ?? new AppError('reverted', `The contract refuses to ${call.label}.`);
   }
 }
+
+const stillNeeded = (item: Item): Promise<boolean> => item.isNeeded();

@@ -8,8 +8,8 @@ import type { FlowRoom, TaskFlow } from './task-flow.ts';
 
 /** Posted in one transaction at most. */
 const POST_TOGETHER = 20;
-const POST_AGAIN_SECONDS = 10;
-const MOST_POST_FAILURES = 3;
+const POST_AGAIN_SECONDS = 3;
+const MOST_POST_FAILURES = 5;
 
 /** Puts the bounties of waiting tasks into escrow, several in one transaction. */
 export class Poster {
