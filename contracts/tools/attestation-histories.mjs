@@ -225,7 +225,9 @@ function makeHistory(random) {
   const plan = [];
   const at = (time, make) => plan.push({ time, make });
   const first = model.epochAt(START) + 1;
-  for (let epoch = first; epoch < first + 6; epoch += 1) {
+  // Six days are what a delisted offer needs at least to come back.
+  const days = pick(2, 3, 3, 6);
+  for (let epoch = first; epoch < first + days; epoch += 1) {
     const begin = epoch * DAY;
     const around = (edge) => (chance(0.15) ? edge + int(-1, 1) : edge + int(1, 3600));
     for (const validator of VALIDATORS) {
