@@ -226,6 +226,26 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(new Set(task.deals.map(({ provider }) => provider)).size).toBe(3);
   });
 
+  test('a copy that never comes is late, and the others are enough', async () => {
+    let silent: FakeProcess | null = null;
+    for (const [index, { runtimes }] of world.providers.entries()) {
+      runtimes.onStart = (process) => {
+        if (index === 2) silent = process;
+        else finishes(process);
+      };
+    }
+    const { taskIds } = await world.submit({ verification: { tier: 'redundancy', copies: 3, agree: 2 } });
+    const [taskId] = taskIds as [string];
+    const submitted = ({ deals }: JobTask) => deals.filter(({ phase }) => phase === 'submitted').length === 2;
+    const { terms } = await world.until(taskId, submitted);
+    expect(silent).not.toBeNull();
+    await world.jump(terms!.deadline - world.clock.now() + 15);
+    const task = await world.ended(taskId);
+    expect(task).toMatchObject({ phase: 'verified', paid: WATT });
+    expect(task.deals.map(({ phase }) => phase).toSorted()).toContain('refunded');
+    await world.jump(700);
+  });
+
   test('an open job is claimed by whoever qualifies', async () => {
     const { taskIds } = await world.submit({ assignment: 'open' });
     expect(await world.ended(taskIds[0]!)).toMatchObject({ phase: 'verified', paid: WATT });

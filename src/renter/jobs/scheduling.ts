@@ -257,6 +257,9 @@ export class Scheduling {
   #wakeWhenLeftOutEnds(): void {
     if (this.#reasons.size === 0) return;
     const now = this.#parts.clock.now();
+    for (const [offerId, { until }] of this.#leftOut) {
+      if (until + MOST_LEFT_OUT_SECONDS < now) this.#leftOut.delete(offerId);
+    }
     const ends = [...this.#leftOut.values()].map(({ until }) => until).filter((until) => until > now);
     if (ends.length === 0) return;
     this.#pokeIn((Math.min(...ends) - now) * 1000 + 500);
