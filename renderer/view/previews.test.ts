@@ -9,6 +9,9 @@ describe('what a result file is shown as', () => {
     expect(previewKind('out/run.ipynb')).toBe('notebook');
     expect(previewKind('logs/stdout')).toBe('text');
     expect(previewKind('out/model.bin')).toBe('none');
+    expect(previewKind('out/model.safetensors')).toBe('none');
+    expect(previewKind('out.v2/Makefile')).toBe('text');
+    expect(previewKind('out/x.constructor')).toBe('none');
   });
 
   test('never draws a vector graphic', () => {

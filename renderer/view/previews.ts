@@ -2,13 +2,13 @@
 
 export type PreviewKind = 'text' | 'image' | 'csv' | 'notebook' | 'none';
 
-const IMAGES: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-};
+const IMAGES: ReadonlyMap<string, string> = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['gif', 'image/gif'],
+  ['webp', 'image/webp'],
+]);
 const TEXTS = new Set([
   'txt',
   'log',
@@ -27,12 +27,12 @@ const TEXTS = new Set([
   '',
 ]);
 
-const extensionOf = (path: string): string => /\.([a-z0-9]{1,8})$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+const extensionOf = (path: string): string => /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
 
 /** How a file can be looked at, by its name: what its bytes claim is not believed. */
 export function previewKind(path: string): PreviewKind {
   const extension = extensionOf(path);
-  if (extension in IMAGES) return 'image';
+  if (IMAGES.has(extension)) return 'image';
   if (extension === 'csv' || extension === 'tsv') return 'csv';
   if (extension === 'ipynb') return 'notebook';
   if (TEXTS.has(extension) || path.startsWith('logs/')) return 'text';
@@ -40,7 +40,7 @@ export function previewKind(path: string): PreviewKind {
 }
 
 /** Of pictures that are drawn as pictures; vector graphics are shown as text, because they can hold programs. */
-export const imageType = (path: string): string | undefined => IMAGES[extensionOf(path)];
+export const imageType = (path: string): string | undefined => IMAGES.get(extensionOf(path));
 
 /** Rows and cells of separated values (RFC 4180), at most `maxRows`; a quote that is never closed ends with the text. */
 export function parseCsv(text: string, separator: string, maxRows: number): string[][] {

@@ -85,6 +85,22 @@ test('notifications: a toast, a count, a list with the way to the rental', async
   await expect(page.getByRole('button', { name: 'Notifications', exact: true })).toBeVisible();
 });
 
+test('a notification about a job leads to it', async ({ open }) => {
+  const { page, host } = await open({ jobs: true });
+  host.notify({
+    id: 'n8',
+    at: Math.floor(Date.now() / 1000),
+    level: 'success',
+    title: 'A job is done',
+    body: 'Cluster the customers',
+    rentalId: null,
+    taskId: 'task-5',
+  });
+  await page.getByRole('button', { name: 'Notifications, 3 new' }).click();
+  await page.getByRole('link', { name: 'Open the job' }).click();
+  await expect(page.getByRole('heading', { level: 2, name: 'Cluster the customers' })).toBeVisible();
+});
+
 test('the first run takes three steps, can be skipped, and does not come back', async ({ open }) => {
   const { page, host } = await open({ firstRun: true });
   await page.getByRole('button', { name: 'Next' }).click();

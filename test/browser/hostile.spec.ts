@@ -25,7 +25,7 @@ test('strangers’ words in offers stay words', async ({ open }) => {
 test('an error message from elsewhere stays words', async ({ open }) => {
   const { page, host } = await open();
   host.fail('share.start', new AppError('peer-refused', `The renter said: ${TRICK}`));
-  await page.getByRole('switch').click();
+  await page.getByRole('switch', { name: 'Share this computer' }).click();
   await expect(page.getByRole('alert')).toContainText('The renter said: <img');
   expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
 });

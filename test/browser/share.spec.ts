@@ -21,12 +21,12 @@ test('what the owner types is what is published, and wrong input is named', asyn
   const price = page.getByLabel('Price', { exact: true });
   await price.fill('cheap');
   await expect(page.getByText('The price must be an amount such as 0.25.')).toBeVisible();
-  await page.getByRole('switch').click();
+  await page.getByRole('switch', { name: 'Share this computer' }).click();
   await expect(page.getByRole('alert')).toContainText('The price must be an amount');
   expect(host.calls).not.toContain('share.start');
   await price.fill('1.25');
   await page.getByLabel('Charged').selectOption('per day');
-  await page.getByRole('switch').click();
+  await page.getByRole('switch', { name: 'Share this computer' }).click();
   await expect(page.getByText('In the market', { exact: true })).toBeVisible();
   expect(host.share.value.offer).toMatchObject({ price: '1250000', unit: 86_400 });
 });
@@ -34,7 +34,7 @@ test('what the owner types is what is published, and wrong input is named', asyn
 test('turning off with somebody on it asks whether to finish first', async ({ open }) => {
   const { page, host } = await open({ rentals: true, sharing: true });
   await expect(page.getByText('Shared, in use now')).toBeVisible();
-  await page.getByRole('switch').click();
+  await page.getByRole('switch', { name: 'Share this computer' }).click();
   const dialog = page.getByRole('dialog', { name: 'Somebody is using this computer' });
   await expect(dialog.getByRole('button', { name: 'Let it finish, then stop' })).toBeFocused();
   await page.keyboard.press('Enter');
@@ -74,9 +74,9 @@ test('a refused start shows what happened and what to do', async ({ open }) => {
     'share.start',
     new AppError('locked', 'The wallet is locked.', { next: 'Unlock it on the Wallet screen.' }),
   );
-  await page.getByRole('switch').click();
+  await page.getByRole('switch', { name: 'Share this computer' }).click();
   await expect(page.getByRole('alert')).toHaveText(/The wallet is locked\.\s*Unlock it on the Wallet screen\./);
-  await expect(page.getByRole('switch')).toHaveAttribute('aria-checked', 'false');
+  await expect(page.getByRole('switch', { name: 'Share this computer' })).toHaveAttribute('aria-checked', 'false');
 });
 
 test('the practice neighbour starts, and rents this computer', async ({ open }) => {

@@ -10,7 +10,8 @@ import { toBase64 } from '../../view/bytes.ts';
 import { plainText } from '../../view/plain-text.ts';
 import type { DraftInput } from './job-draft.ts';
 
-const PIECE_BYTES = 1_000_000;
+/** As base64 in a call it has to stay below the largest frame that a host takes, one MiB. */
+const PIECE_BYTES = 700_000;
 
 interface InputsProps {
   inputs: DraftInput[];

@@ -49,6 +49,7 @@ export function WorkPanel({ share }: { share: ShareStatus }) {
     <Panel title="Jobs">
       <Switch
         label="Also take jobs"
+        aria-label="Also take jobs"
         description={sentenceOf(work, share)}
         checked={on}
         disabled={moving || (!on && share.state !== 'on')}
@@ -63,6 +64,7 @@ export function WorkPanel({ share }: { share: ShareStatus }) {
       {on ? (
         <Switch
           label="Take open jobs by itself"
+          aria-label="Take open jobs by itself"
           description="Without being asked by a renter first."
           checked={work.claimsOpen}
           disabled={moving}

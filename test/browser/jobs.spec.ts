@@ -1,0 +1,470 @@
+import type { Page } from '@playwright/test';
+import { AppError } from '../../src/shared/errors.ts';
+import { fakeRun } from './fake-job-list.ts';
+import { expect, test } from './window.ts';
+
+const now = () => Math.floor(Date.now() / 1000);
+const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 2, name });
+const submit = (page: Page) => page.getByRole('button', { name: /^Lock the bounty and submit/ });
+
+test.describe('a new job', () => {
+  test('a container, filled in: the cost first, then it waits in the list', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await expect(page.getByText('No jobs yet')).toBeVisible();
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('My first job');
+    await page.getByRole('textbox', { name: 'Image' }).fill('busybox:1.36');
+    await page.getByRole('textbox', { name: 'Command' }).fill('sh -c "echo hi"');
+    await page.getByRole('textbox', { name: 'Bounty' }).fill('2.5');
+    const cost = page.getByRole('region', { name: 'Cost' });
+    await expect(cost).toContainText('2.500000 WATT');
+    await expect(cost).toContainText(/Offers that could run it now\s*240/);
+    await submit(page).click();
+    await expect(heading(page, 'My first job')).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Why it waits' })).toContainText(/12\s*over your price/);
+    expect(host.jobs.tasks()[0]).toMatchObject({
+      bounty: '2500000000000000000',
+      spec: { work: { type: 'docker', command: ['sh', '-c', 'echo hi'] }, verification: { tier: 'accept' } },
+    });
+  });
+
+  for (const [kind, option, more] of [
+    ['linear_regression', 'Linear regression', { params: {}, target: 'price' }],
+    ['k_means', 'K-means clustering', { params: { k: 7 } }],
+    ['pca', 'Principal components (PCA)', { params: { components: 7 } }],
+  ] as const) {
+    test(`${option} on the sample, proved by arithmetic`, async ({ open }) => {
+      const { page, host } = await open({ at: '#/jobs' });
+      await page.getByRole('button', { name: 'New job' }).click();
+      await page.getByRole('combobox', { name: 'What runs' }).selectOption(option);
+      await expect(page.getByText('Left empty, a small sample made by this computer.')).toBeVisible();
+      if (kind === 'linear_regression') await page.getByRole('textbox', { name: 'Column to predict' }).fill('price');
+      else await page.getByRole('textbox', { name: /^(Clusters|Components)$/ }).fill('7');
+      await submit(page).click();
+      await expect(page.getByText('The bounty is locked; it waits for a provider.')).toBeVisible();
+      expect(host.jobs.tasks()[0]?.spec).toMatchObject({
+        work: { type: 'kernel', model: kind, ...more },
+        verification: { tier: 'certificate' },
+      });
+    });
+  }
+
+  test('a module, as an array, with secrets and inputs from elsewhere', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('combobox', { name: 'What runs' }).selectOption('A WASM module');
+    await page.getByRole('textbox', { name: 'Module' }).fill(`bafybei${'a'.repeat(52)}`);
+    await page.getByRole('textbox', { name: 'Arguments' }).fill('--fast');
+    await page.getByRole('textbox', { name: 'Tasks' }).fill('3');
+    await page.getByRole('button', { name: 'Web address' }).click();
+    await page.getByRole('textbox', { name: 'Address' }).fill('https://data.example/table.csv');
+    await page.getByRole('textbox', { name: 'SHA-256' }).fill('ab'.repeat(32));
+    await page.getByRole('button', { name: 'IPFS' }).click();
+    await page.getByRole('textbox', { name: 'Content id' }).fill(`bafybei${'b'.repeat(52)}`);
+    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await page.getByRole('textbox', { name: 'Secrets' }).fill('TOKEN=hush');
+    await page.getByRole('switch', { name: /^Any qualified provider may take it/ }).click();
+    await expect(page.getByRole('region', { name: 'Cost' })).toContainText('15.000000 WATT');
+    await submit(page).click();
+    await expect(heading(page, /1 of 3/)).toBeVisible();
+    await expect(page.getByRole('region', { name: 'The whole array' })).toContainText('0 of 3 tasks have ended');
+    const specs = host.jobs.tasks().map(({ spec }) => spec);
+    expect(specs).toHaveLength(3);
+    expect(specs[0]).toMatchObject({ secrets: ['TOKEN'], inputs: [{ from: 'url' }, { from: 'ipfs' }] });
+    expect(JSON.stringify(specs)).not.toContain('hush');
+  });
+
+  test('what is wrong is named, and the keyboard is where it is put right, folded away or not', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('textbox', { name: 'Bounty' }).fill('much');
+    await submit(page).click();
+    await expect(page.getByRole('textbox', { name: 'Bounty' })).toBeFocused();
+    await expect(page.getByRole('alert')).toContainText('Bounty must be a decimal number');
+    await page.getByRole('textbox', { name: 'Bounty' }).fill('5');
+    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await page.getByRole('textbox', { name: 'Main memory' }).fill('lots');
+    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await submit(page).click();
+    await expect(page.getByRole('textbox', { name: 'Main memory' })).toBeFocused();
+    expect(host.calls).not.toContain('jobs.submit');
+  });
+
+  test('a refused job stays in the form, and sent again it is the same job', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    host.fail(
+      'jobs.submit',
+      new AppError('network-down', 'The network does not answer.', { next: 'Try again when it is back.' }),
+    );
+    await submit(page).click();
+    await expect(page.getByRole('alert')).toContainText('Try again when it is back.');
+    host.fail('jobs.submit', null);
+    await submit(page).click();
+    await expect(page.getByText('The bounty is locked; it waits for a provider.')).toBeVisible();
+    expect(host.jobs.tasks()).toHaveLength(1);
+  });
+
+  test('too little in the deposit account is put there by one click', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('textbox', { name: 'Bounty' }).fill('41');
+    await expect(page.getByText('1 WATT are missing in your deposit account')).toBeVisible();
+    await page.getByRole('button', { name: 'Deposit 1 WATT' }).click();
+    await expect.poll(() => host.calls).toContain('wallet.deposit');
+  });
+
+  test('files of this computer go up whole', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    const table = Buffer.from('x,y\n1,2\n'.repeat(300_000));
+    const chooser = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Files of this computer' }).click();
+    await (
+      await chooser
+    ).setFiles([
+      { name: 'data.csv', mimeType: 'text/csv', buffer: table },
+      { name: 'empty.txt', mimeType: 'text/plain', buffer: Buffer.alloc(0) },
+    ]);
+    await expect(page.getByText('2.3 MiB')).toBeVisible();
+    await expect(page.getByText('empty.txt')).toBeVisible();
+    expect(host.jobs.uploaded().get('data.csv')?.equals(table)).toBe(true);
+    await submit(page).click();
+    await expect(page.getByText('The bounty is locked; it waits for a provider.')).toBeVisible();
+    expect(host.jobs.tasks()[0]?.spec.inputs.map(({ path }) => path)).toEqual(['data.csv', 'empty.txt']);
+  });
+});
+
+test.describe('pasted from elsewhere', () => {
+  test('a docker run line, with everything named that is not honoured', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('tab', { name: 'Paste or open a file' }).click();
+    await expect(submit(page)).toBeDisabled();
+    await page
+      .getByRole('textbox', { name: /docker run line/ })
+      .fill('docker run --rm --privileged -p 80:80 --gpus 2 -e SEED=7 pytorch/pytorch:2.9.0 python train.py');
+    await page.getByRole('button', { name: 'Read it' }).click();
+    await expect(page.getByText('Not possible: --privileged')).toBeVisible();
+    await expect(page.getByText('Left out: --rm')).toBeVisible();
+    await expect(page.getByText('pytorch/pytorch:2.9.0 python train.py', { exact: true })).toBeVisible();
+    await page.getByRole('textbox', { name: 'Bounty, where the text names none' }).fill('3');
+    await expect(page.getByRole('region', { name: 'Cost' })).toContainText('3.000000 WATT');
+    await page.getByRole('button', { name: 'Lock the bounty and submit without what is not possible' }).click();
+    await expect(page.getByText('The bounty is locked; it waits for a provider.')).toBeVisible();
+    expect(host.jobs.tasks()[0]).toMatchObject({
+      bounty: '3000000000000000000',
+      spec: { work: { env: { SEED: '7' } }, resources: { gpuCount: 2 } },
+    });
+  });
+
+  test('a file is opened, changed text is read again, nonsense is refused', async ({ open }) => {
+    const { page } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByRole('tab', { name: 'Paste or open a file' }).click();
+    const chooser = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Open a file' }).click();
+    await (
+      await chooser
+    ).setFiles({
+      name: 'job.yaml',
+      mimeType: 'application/yaml',
+      buffer: Buffer.from('version: 1\nname: From a file\nwork: {type: docker, image: "alpine:3.22"}\nbounty: "4"\n'),
+    });
+    await page.getByRole('button', { name: 'Read it' }).click();
+    await expect(page.getByText('Everything in it can be honoured.')).toBeVisible();
+    await expect(submit(page)).toBeEnabled();
+    const text = page.getByRole('textbox', { name: /docker run line/ });
+    await text.fill('what is this?');
+    await expect(submit(page)).toBeDisabled();
+    await page.getByRole('button', { name: 'Read it' }).click();
+    await expect(page.getByRole('alert')).toBeVisible();
+    await expect(submit(page)).toBeDisabled();
+  });
+});
+
+test.describe('a job on its way', () => {
+  test('waits with reasons, runs with progress, ends with its result, all in sight', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-1' });
+    const waiting = page.getByRole('region', { name: 'Why it waits' });
+    await expect(waiting).toContainText('None of 16 offers fits:');
+    await expect(waiting.getByRole('listitem')).toHaveCount(3);
+    const run = fakeRun({ seed: 800, now: now(), phase: 'preparing', startedAgo: null });
+    const fetching = { label: 'Fetching the image', done: 1_073_741_824, total: 4_294_967_296, unit: 'bytes' as const };
+    host.jobs.change('task-1', (job) => ({
+      ...job,
+      status: 'assigned',
+      detail: '',
+      runs: [{ ...run, progress: fetching }],
+    }));
+    await expect(page.locator('.phase[role=status]')).toContainText('A provider works on it.');
+    await expect(page.getByText('1 GiB of 4 GiB')).toBeVisible();
+    await expect(page.getByText('Nothing printed yet')).toBeVisible();
+    host.jobs.change('task-1', (job) => ({ ...job, runs: [{ ...run, startedAt: now() }] }));
+    const log = page.getByRole('log');
+    await expect(log).toContainText('step   390');
+    host.jobs.print('task-1', '\u001B[32mgreen\u001B[0m 10 %\r\u001B[K20 %\r30 %\ndone\n');
+    await expect(log).toContainText('done');
+    expect(await log.textContent()).toMatch(/\n30 %\ndone\n$/);
+    host.jobs.change('task-1', (job) => ({
+      ...job,
+      status: 'verified',
+      detail: 'The result is whole.',
+      resultCid: 'bafybeiresult',
+      resultHere: true,
+      paid: job.bounty,
+      refund: '0',
+    }));
+    await expect(page.getByRole('tab', { name: 'Results' })).toHaveAttribute('aria-selected', 'true');
+    await expect(page.getByRole('radio', { name: /Ended/ })).toBeChecked();
+    await expect(page.getByRole('button', { name: 'Run again' })).toBeVisible();
+  });
+
+  test('a flood in the log is read to its end, at the reader’s pace', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-2' });
+    const log = page.getByRole('log');
+    await expect(log).toContainText('step   390');
+    host.jobs.print('task-2', `${Array.from({ length: 5000 }, (_, line) => `line ${line}`).join('\n')}\nflood over\n`);
+    await expect(log).toContainText('flood over', { timeout: 30_000 });
+    expect(await log.evaluate((view) => view.scrollHeight - view.scrollTop - view.clientHeight)).toBeLessThan(2);
+  });
+
+  test('is cancelled with its bounty back; one that somebody took says why not', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-1' });
+    host.fail(
+      'jobs.cancel',
+      new AppError('conflict', 'Somebody works on it already.', { next: 'Wait for the result.' }),
+    );
+    await page.getByRole('button', { name: 'Cancel, get the bounty back' }).click();
+    await expect(page.getByRole('alert')).toContainText('Somebody works on it already.');
+    host.fail('jobs.cancel', null);
+    await page.getByRole('button', { name: 'Cancel, get the bounty back' }).click();
+    await expect(page.locator('.phase[role=status]')).toContainText('You took it back.');
+    await expect(page.locator('.facts').getByText('Back to you')).toBeVisible();
+  });
+
+  test('saves a checkpoint when asked', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-2' });
+    await page.getByRole('button', { name: 'Save a checkpoint' }).click();
+    await expect(page.getByText('The work was asked to save its state')).toBeVisible();
+    expect(host.calls).toContain('jobs.checkpoint');
+  });
+
+  test('that failed says its exit code, and runs again as a new job', async ({ open }) => {
+    const { page } = await open({ jobs: true, at: '#/jobs/task-7' });
+    await expect(page.locator('.phase[role=status]')).toContainText('exit code 1');
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await expect(page.locator('.phase[role=status]')).toContainText('it waits for a provider');
+    await expect(heading(page, 'Plot the survey')).toBeVisible();
+  });
+
+  test('unknown ids are said, with the way back', async ({ open }) => {
+    const { page } = await open({ jobs: true, at: '#/jobs/no-such-task' });
+    await expect(page.getByRole('alert')).toContainText('This host knows no such job.');
+    await page.getByRole('button', { name: 'Show the newest' }).click();
+    await expect(heading(page, 'Fine-tune the small model')).toBeVisible();
+  });
+});
+
+test.describe('results', () => {
+  test('tables, pictures and notebooks are shown, nothing of them runs', async ({ open }) => {
+    const { page } = await open({ jobs: true, at: '#/jobs/task-4' });
+    const file = (name: string | RegExp) => page.getByRole('list', { name: 'Files' }).getByRole('button', { name });
+    await expect(page.getByRole('columnheader', { name: 'accuracy' })).toBeVisible();
+    await expect(page.getByText('At most 200 rows')).toBeVisible();
+    await file(/curve\.png/).click();
+    await expect
+      .poll(() =>
+        page.getByRole('img', { name: 'out/curve.png' }).evaluate((img: HTMLImageElement) => img.naturalWidth),
+      )
+      .toBe(480);
+    await file(/report\.ipynb/).click();
+    await expect(page.getByText('final loss 0.3402')).toBeVisible();
+    await expect(page.getByRole('img', { name: 'Output' })).toHaveCount(1);
+    await expect(page.locator('.notebook')).toContainText('<img src=x');
+    await file(/hostile\.csv/).click();
+    await expect(page.getByRole('cell', { name: /=HYPERLINK/ })).toBeVisible();
+    for (const name of [/hostile\.svg/, /hostile\.html/]) {
+      await file(name).click();
+      await expect(page.locator('.result-text')).toContainText('window.hacked');
+    }
+    await file(/<img src=x/).click();
+    await expect(page.getByText('The name is the worst of it.')).toBeVisible();
+    expect(await file(/<img src=x/).textContent()).not.toMatch(/[\u202A-\u202E\u2066-\u2069\u200B]/);
+    await file(/safetensors/).click();
+    await expect(page.getByText('There is no preview for this kind of file.')).toBeVisible();
+    await file(/empty\.txt/).click();
+    await expect(page.getByText('This file is empty.')).toBeVisible();
+    expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+    expect(await page.locator('.results a[href], .results iframe, .results svg [onload]').count()).toBe(0);
+  });
+
+  test('a file is saved whole, the folder is copied and pushed', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-4' });
+    await page.getByRole('button', { name: /safetensors/ }).click();
+    const arrives = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save this file' }).click();
+    const download = await arrives;
+    expect(download.suggestedFilename()).toBe('model.safetensors');
+    const chunks = await (await download.createReadStream()).toArray();
+    expect(Buffer.concat(chunks).equals(Buffer.alloc(2_400_000, 7))).toBe(true);
+    await page.getByText('Take the whole folder along').click();
+    await page.getByRole('textbox', { name: 'Folder on this computer' }).fill('/tmp/here');
+    await page.getByRole('button', { name: 'Copy there' }).click();
+    await expect(page.getByText(/13 files, .* in \/tmp\/here/)).toBeVisible();
+    host.fail('jobs.pushResults', new AppError('network-down', 'No IPFS node answers there.'));
+    await page.getByRole('button', { name: 'Push there' }).click();
+    await expect(page.getByRole('alert')).toContainText('No IPFS node answers there.');
+    host.fail('jobs.pushResults', null);
+    await page.getByRole('button', { name: 'Push there' }).click();
+    await expect(page.getByText('Your node has it now.')).toBeVisible();
+  });
+
+  test('who ran it: certificates with their checks, copies with the one that differs, simulated cards named', async ({
+    open,
+  }) => {
+    const { page } = await open({ jobs: true, at: '#/jobs/task-5' });
+    await page.getByRole('tab', { name: 'Who ran it' }).click();
+    await expect(page.getByText('simulated card')).toBeVisible();
+    await expect(page.getByRole('row', { name: /every centre is the mean of its points/ })).toContainText('3.10e-15');
+    await page.evaluate(() => (location.hash = '#/jobs/task-6'));
+    await page.getByRole('tab', { name: 'Who ran it' }).click();
+    await expect(page.getByRole('row', { name: /outvoted/ })).toContainText(
+      'Its result differs from the two that agree.',
+    );
+    await expect(page.getByText('2 of 3 providers agree to the byte.').first()).toBeVisible();
+  });
+});
+
+test.describe('many', () => {
+  test('a thousand tasks: few rows built, pages come as one scrolls, the end is reached', async ({ open }) => {
+    const { page } = await open({ jobArray: 1000, at: '#/jobs' });
+    const list = page.getByRole('list', { name: 'Jobs' });
+    await expect(page.getByText('Open (400)')).toBeVisible();
+    await expect(page.getByText('Ended (600)')).toBeVisible();
+    await expect(list.getByRole('link').first()).toBeVisible();
+    await list.getByRole('link').first().focus();
+    for (let page100 = 0; page100 < 6; page100 += 1) {
+      await page.keyboard.press('End');
+      await page.waitForTimeout(400);
+    }
+    await expect(list.getByText('Sweep · 1000 of 1000')).toBeVisible();
+    expect(await list.getByRole('listitem').count()).toBeLessThan(40);
+  });
+
+  test('an array alone, and all of it that waits is cancelled', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, jobArray: 100, at: '#/jobs/task-10090' });
+    const strip = page.getByRole('region', { name: 'The whole array' });
+    await expect(strip).toContainText('60 of 100 tasks have ended');
+    await page.getByRole('button', { name: 'List only these' }).click();
+    await expect(page.getByText('Open (40)')).toBeVisible();
+    await page.getByRole('button', { name: 'Cancel the 20 waiting' }).click();
+    await expect(strip).toContainText('80 of 100 tasks have ended');
+    await expect(strip).toContainText('20 cancelled');
+    expect(host.jobs.get('task-1').status).toBe('pending');
+    await page.getByRole('button', { name: 'List all jobs again' }).first().click();
+    await expect(page.getByText('Ended (85)')).toBeVisible();
+  });
+
+  test('scheduling: another rule, by hand, one cycle', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs' });
+    const scheduling = page.getByRole('region', { name: 'Scheduling' });
+    await scheduling.getByRole('combobox').selectOption('reputation');
+    await expect(scheduling).toContainText('at the provider with the best reputation');
+    await scheduling.getByRole('switch', { name: 'Assign by itself' }).click();
+    await scheduling.getByRole('button', { name: 'Assign now' }).click();
+    await expect(scheduling.getByRole('status')).toHaveText('None assigned, 1 still wait.');
+    expect(host.calls).toContain('jobs.schedule');
+  });
+
+  test('with the keyboard alone', async ({ open }) => {
+    const { page } = await open({ jobs: true });
+    await page.keyboard.press('Alt+4');
+    await expect(heading(page, 'Fine-tune the small model')).toBeVisible();
+    const list = page.getByRole('list', { name: 'Jobs' });
+    await list.getByRole('link').first().focus();
+    await page.keyboard.press('ArrowDown');
+    await expect(list.getByRole('link').nth(1)).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(heading(page, 'Embed the archive')).toBeVisible();
+    await page.keyboard.press('End');
+    await expect(list.getByRole('link').last()).toBeFocused();
+    await page.getByRole('button', { name: 'New job' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('dialog', { name: 'New job' })).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+    await expect(page.getByRole('button', { name: 'New job' })).toBeFocused();
+    await page.getByRole('tab', { name: 'Log' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await expect(page.getByRole('tab', { name: 'Results' })).toBeFocused();
+  });
+});
+
+test.describe('jobs of others on this computer', () => {
+  test('sharing off: said first, nothing to turn on', async ({ open }) => {
+    const { page } = await open();
+    const panel = page.getByRole('region', { name: 'Jobs', exact: true });
+    await expect(panel).toContainText('Turn sharing on first');
+    await expect(panel.getByRole('switch', { name: 'Also take jobs' })).toBeDisabled();
+    await expect(panel).toContainText('stakes 100 WATT from your wallet');
+    await expect(panel).toContainText('100 is the starting value');
+  });
+
+  test('turned on with its stake, by hand only, and off again', async ({ open }) => {
+    const { page, host } = await open({ sharing: true });
+    const panel = page.getByRole('region', { name: 'Jobs', exact: true });
+    await panel.getByRole('switch', { name: 'Also take jobs' }).focus();
+    await page.keyboard.press('Space');
+    await expect(panel.getByText('No job runs now')).toBeVisible();
+    expect(host.work.state.value).toMatchObject({ state: 'on', staked: '100000000000000000000', claimsOpen: true });
+    await panel.getByRole('switch', { name: 'Take open jobs by itself' }).click();
+    await expect.poll(() => host.work.state.value.claimsOpen).toBe(false);
+    await panel.getByRole('switch', { name: 'Also take jobs' }).click();
+    await expect(panel.getByRole('switch', { name: 'Also take jobs' })).not.toBeChecked();
+    expect(host.calls).toContain('work.stop');
+  });
+
+  test('what runs has a denominator, strangers’ names stay words, what ran shows what it paid', async ({ open }) => {
+    const { page, host } = await open({ sharing: true, working: true });
+    const running = page.getByRole('region', { name: 'Running now' });
+    await expect(running).toContainText('1.5 GiB of 4 GiB');
+    await expect(page.getByRole('region', { name: 'Done lately' })).toContainText('4.95 WATT');
+    host.work.set({
+      running: host.work.state.value.running.map((run) => ({ ...run, name: '<b>\u202Egnp.exe</b>' })),
+    });
+    await expect(running).toContainText('<b>gnp.exe</b>');
+  });
+
+  test('stake more, too much back, back, and home', async ({ open }) => {
+    const { page, host } = await open({ sharing: true, working: true });
+    const panel = page.getByRole('region', { name: 'Jobs', exact: true });
+    await panel.getByText('Stake more, or take it back').click();
+    const amount = panel.getByRole('textbox', { name: 'Amount' });
+    await amount.fill('20');
+    await panel.getByRole('button', { name: 'Stake', exact: true }).click();
+    await expect(panel).toContainText('120.000000 WATT');
+    await amount.fill('115');
+    await panel.getByRole('button', { name: 'Begin to take back' }).click();
+    await expect(panel.getByRole('alert')).toContainText('some of it stands behind jobs that run');
+    await amount.fill('20');
+    await panel.getByRole('button', { name: 'Begin to take back' }).click();
+    await expect(panel).toContainText('On its way back');
+    await panel.getByRole('button', { name: 'Take 20 WATT to the wallet' }).click();
+    await expect(panel.getByText('On its way back')).toHaveCount(0);
+    expect(host.work.state.value.staked).toBe('100000000000000000000');
+  });
+
+  test('a failure says why and offers another try; so does a host that cannot tell', async ({ open }) => {
+    const { page, host } = await open({ sharing: true });
+    const panel = page.getByRole('region', { name: 'Jobs', exact: true });
+    host.fail('work.start', new AppError('insufficient-funds', 'The wallet holds 3 WATT.', { next: 'Get more WATT.' }));
+    await panel.getByRole('switch', { name: 'Also take jobs' }).click();
+    await expect(panel.getByRole('alert')).toContainText('Get more WATT.');
+    host.fail('work.start', null);
+    host.work.set({ state: 'failed', detail: 'The stake could not be placed.' });
+    await expect(panel).toContainText('The stake could not be placed.');
+    await panel.getByRole('button', { name: 'Try again' }).click();
+    await expect(panel.getByRole('switch', { name: 'Also take jobs' })).toBeChecked();
+  });
+});
