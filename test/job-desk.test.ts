@@ -70,7 +70,9 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
 
   test('the same command again submits nothing new', async () => {
     const file = world.file();
-    const first = await world.desk.submit(file, 'same-command');
+    const both = [world.desk.submit(file, 'same-command'), world.desk.submit(file, 'same-command')];
+    const [first, twin] = (await Promise.all(both)) as [Awaited<(typeof both)[0]>, Awaited<(typeof both)[0]>];
+    expect(twin).toEqual(first);
     expect(await world.desk.submit(file, 'same-command')).toEqual(first);
     await world.ended(first.taskIds[0]!);
     expect(await world.desk.submit(file, 'same-command')).toEqual(first);

@@ -84,7 +84,20 @@ describe.skipIf(missing !== null)(`jobs through a host${missing === null ? '' : 
     expect((await jobs().list({ limit: 10 }, context)).jobs).toEqual([]);
     await expect(submit({ bounty: '9999' })).rejects.toMatchObject({ code: 'insufficient-funds' });
     await expect(submit({ token: 'GOLD' })).rejects.toMatchObject({ code: 'bad-input', field: 'token' });
+    const words = [{ path: 'data.csv', text: 'a,b\nnot,numbers\n' }];
+    await expect(submit({ inputs: words })).rejects.toMatchObject({ code: 'bad-input' });
+    const work = { type: 'kernel', model: 'k_means', params: { k: 100_000 } };
+    const table = [{ path: 'data.csv', text: 'a,b\n1,2\n3,4\n' }];
+    await expect(submit({ work, inputs: table })).rejects.toMatchObject({ code: 'bad-input', field: 'params.k' });
     await expect(submit({ inputs: [] })).rejects.toMatchObject({ code: 'bad-input', field: 'inputs' });
+  });
+
+  test('the owner’s spending limits hold for jobs too', async () => {
+    const token = host.rooms.chain.profile.contracts.watt!;
+    await host.services.wallet.setPolicy([{ token, perDeal: `${5n * WATT}`, perDay: null }], context);
+    await expect(submit({ array: 3 })).rejects.toMatchObject({ code: 'over-limit' });
+    expect((await jobs().list({ limit: 10 }, context)).jobs).toEqual([]);
+    await host.services.wallet.setPolicy([], context);
   });
 
   test('waits with a reason, then runs on a declared card, is checked and paid; its result is shown and saved', async () => {

@@ -36,6 +36,7 @@ export class JobDesk {
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows = new Map<string, TaskFlow>();
   readonly #poster: Poster;
+  readonly #submitting = new Map<string, Promise<Submitted>>();
   readonly #life = new AbortController();
   readonly #ticker: NodeJS.Timeout;
 
@@ -100,10 +101,23 @@ export class JobDesk {
    * @throws AppError bad-input naming the field, insufficient-funds naming what is missing, over-limit
    */
   async submit(given: JobFile, commandId: string, signal?: AbortSignal): Promise<Submitted> {
+    const batchId = keccak256(toUtf8Bytes(`jobs:${this.address}:${commandId}`)).slice(2, 26);
+    const taskIds = this.#tasksOf(batchId);
+    if (taskIds.length > 0) return { batchId, taskIds };
+    const under = this.#submitting.get(batchId);
+    if (under) return under;
+    const submitting = this.#submit(given, { batchId, commandId, signal }).finally(() =>
+      this.#submitting.delete(batchId),
+    );
+    this.#submitting.set(batchId, submitting);
+    return submitting;
+  }
+
+  async #submit(
+    given: JobFile,
+    { batchId, commandId, signal }: { batchId: string; commandId: string; signal: AbortSignal | undefined },
+  ): Promise<Submitted> {
     const { account, ledger, content, policy, clock } = this.#room;
-    const batchId = keccak256(toUtf8Bytes(`jobs:${account.address}:${commandId}`)).slice(2, 26);
-    const before = this.#tasksOf(batchId);
-    if (before.length > 0) return { batchId, taskIds: before };
     const file = withSampleParams(given);
     const token = this.tokenOf(file.token);
     const bounty = bountyOf(file, token);

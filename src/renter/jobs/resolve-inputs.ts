@@ -4,6 +4,13 @@ import type { ContentStore } from '../../content/content-store.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { JobFile, JobFileInput, JobInput } from '../../shared/job-spec.ts';
 import { kernelSample } from '../../shared/kernel-samples.ts';
+import { readKernelInput } from '../../shared/kernels.ts';
+import { parseTable, tableFormatOf } from '../../shared/table.ts';
+import { MIB } from '../../shared/units.ts';
+import { readAll } from './check-result.ts';
+
+/** Looked at before it is posted; larger ones would hold everything else up. */
+const SMALL_TABLE_BYTES = 4 * MIB;
 
 /** Owner of the pins that keep a submission's inputs until all its tasks have ended. */
 export const inputsPin = (batchId: string): string => `jobs:${batchId}`;
@@ -56,10 +63,11 @@ export async function resolveInputs(
 /** A kernel's table is one file, and where a certificate checks the result, one that is on this computer. */
 async function checkTable(
   content: ContentStore,
-  { work, verification }: JobFile,
+  file: JobFile,
   inputs: readonly JobInput[],
   pin: string,
 ): Promise<void> {
+  const { work, verification } = file;
   const table = inputs.find((input) => work.type === 'kernel' && input.path === work.table);
   if (!table) return;
   const here = table.from !== 'url' && content.has(table.cid);
@@ -71,13 +79,26 @@ async function checkTable(
     });
   }
   await content.pin(table.cid, pin);
-  for await (const { kind, path: name } of content.entries(table.cid)) {
-    if (kind === 'file' && name === '') return;
+  for await (const { kind, path: name, size } of content.entries(table.cid)) {
+    if (kind === 'file' && name === '') {
+      // A table that no kernel can compute on would be posted, tried and paid.
+      if (size <= SMALL_TABLE_BYTES) tryTable(await readAll(content.read(table.cid)), file);
+      return;
+    }
     throw new AppError('bad-input', `The table ${table.path} is a folder; a kernel reads one file.`, {
       field: 'inputs',
       next: 'Name the file itself.',
     });
   }
+}
+
+/** @throws AppError bad-input naming what is wrong with the table or the parameters */
+function tryTable(bytes: Uint8Array, { work, array }: JobFile): void {
+  if (work.type !== 'kernel') return;
+  const target = work.model === 'linear_regression' ? (work.target ?? 'last') : undefined;
+  const table = parseTable(bytes, tableFormatOf(work.table), target === undefined ? {} : { target });
+  // Each task of an array has parameters of its own.
+  if (array === undefined) readKernelInput(work.model, table, work.params);
 }
 
 async function resolveInput(
