@@ -76,6 +76,7 @@ export async function prepareToWork(room: SetupRoom, commandId: string, signal: 
   };
   await allow(stakes, 'stakes');
   await allow(jobs, 'jobs');
+  if (chain.profile.practice) await practiceBonds(room, minStake, commandId, signal);
   const key = account.acceptanceSigner;
   if (key !== account.address && (await chain.reads.operatorOf(account.address)) !== key) {
     await account.send(chain.calls.setJobOperator(key), { commandId: `${commandId}:operator`, signal });
@@ -116,10 +117,29 @@ export async function stakeMore(
   await account.send(chain.calls.stake('provider', amount), { commandId: `${commandId}:stake`, signal });
 }
 
+/** Practice money for bonds, so that the first job can be taken at once. Real money is moved by its owner only. */
+async function practiceBonds(
+  { account, chain }: SetupRoom,
+  most: bigint,
+  commandId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { watt } = workContracts(chain.profile.contracts);
+  const { address } = account;
+  if ((await chain.reads.vaultBalance(address, watt)) > 0n) return;
+  const held = await chain.reads.walletBalance(address, watt);
+  const amount = held < most ? held : most;
+  if (amount === 0n) return;
+  await account.send(chain.calls.approve(watt, amount), { commandId: `${commandId}:approve-bonds`, signal });
+  await account.send(chain.calls.deposit(watt, amount, address), { commandId: `${commandId}:deposit-bonds`, signal });
+}
+
 /** Which tokens of these this account can lock no bond in, in a sentence; empty when it can in all of them. */
 export async function bondsMissing({ account, chain }: SetupRoom, tokens: readonly Address[]): Promise<string> {
   const poor: string[] = [];
-  for (const token of new Set(tokens)) {
+  const { watt } = workContracts(chain.profile.contracts);
+  // Bounties are in WATT where nothing else is said.
+  for (const token of new Set([watt, ...tokens])) {
     if ((await chain.reads.vaultBalance(account.address, token)) > 0n) continue;
     poor.push(chain.profile.tokens.find((known) => known.address === token)?.symbol ?? token);
   }
