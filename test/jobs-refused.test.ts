@@ -8,7 +8,7 @@ import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { ECHO } from '../src/runtime/child/tiny-wasm.ts';
 import type { Bytes32 } from '../src/shared/ids.ts';
 import {
-  RawParty,
+  type RawParty,
   WATT,
   depositWatt,
   isOver,
@@ -221,11 +221,11 @@ describe.skipIf(missing !== null)(`refused jobs${missing === null ? '' : ` (skip
     const job = await untilJob(renter, taskId, isOver);
     expect(job).toMatchObject({ status: 'verified', resultHere: true });
     expect(job.resultCid === null ? null : cidToBytes32(job.resultCid)).not.toBe(lie);
-    const settled = ['verified', 'outvoted'];
+    const settled = new Set(['verified', 'outvoted']);
     await party.until(() =>
       party.chain
         .jobDeals(jobId as Bytes32)
-        .every(({ provider, state }) => provider === party.account || settled.includes(state)),
+        .every(({ provider, state }) => provider === party.account || settled.has(state)),
     );
     // The bond is there for whoever asks for it.
     await party.send(calls.collectJob(terms, offerId));
