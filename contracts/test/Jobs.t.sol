@@ -757,6 +757,7 @@ contract JobsTest is JobsBase {
         challenge(t);
         isIn(idOf(t), Jobs.State.DISPUTED);
         eq(held(challenger), BOUNTY / 10, "bond");
+        eq(bounties.challengeBondOf(t), BOUNTY / 10, "as the contract says");
         eq(bounties.challengerOf(idOf(t)), challenger, "challenger");
         eq(juries.get(idOf(t)).seats, 7, "jury");
     }

@@ -276,6 +276,19 @@ contract StakesTest is StakesBase {
         eq(stakes.freeOf(PROVIDER, provider), 30e18, "free");
     }
 
+    function test_disengage_leavesWhatAnotherModuleEngaged() public {
+        bond(PROVIDER, provider, HUNDRED);
+        vm.prank(jobs);
+        stakes.engage(PROVIDER, provider, 60e18);
+        vm.startPrank(attestations);
+        stakes.engage(PROVIDER, provider, 40e18);
+        stakes.disengage(PROVIDER, provider, 30e18);
+        vm.stopPrank();
+        eq(stakes.engagedOf(jobs, PROVIDER, provider), 60e18, "jobs");
+        eq(stakes.engagedOf(attestations, PROVIDER, provider), 10e18, "attestations");
+        eq(stakes.engagedOf(stranger, PROVIDER, provider), 0, "nobody else");
+    }
+
     function test_disengage_revertsForWhatAnotherModuleEngaged() public {
         bond(PROVIDER, provider, HUNDRED);
         vm.prank(attestations);

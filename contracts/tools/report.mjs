@@ -114,6 +114,9 @@ async function coverage() {
     '(test|lib)/',
     '--no-match-contract',
     'Invariants|Replay',
+    // What a line needs to be reached it meets soon.
+    '--fuzz-runs',
+    '256',
   );
   if (code !== 0) throw new Error(`${error}${out}`.slice(-2000));
   const rows = [];
@@ -147,7 +150,21 @@ const broken = values['only-coverage'] ? 0 : await invariants();
 if (!values['no-coverage']) await coverage();
 const mutation = path.join(CONTRACTS, 'snapshots/mutation.json');
 if (existsSync(mutation)) {
-  const { date, mutants, killed, score } = JSON.parse(readFileSync(mutation, 'utf8'));
-  console.log(`\nmutants: ${killed} of ${mutants} killed (${(score * 100).toFixed(1)} %), measured on ${date}`);
+  const { date, mutants, killed, score, byContract } = JSON.parse(readFileSync(mutation, 'utf8'));
+  console.log('');
+  table([
+    ['mutants of', 'killed', 'on'],
+    ...Object.entries(byContract).map(([name, one]) => [name, `${one.killed} of ${one.mutants}`, one.date ?? date]),
+  ]);
+  console.log(`mutants: ${killed} of ${mutants} killed (${(score * 100).toFixed(1)} %), measured on ${date}`);
+}
+const replays = path.join(CONTRACTS, 'snapshots/replays.json');
+if (existsSync(replays)) {
+  console.log('');
+  const rows = Object.entries(JSON.parse(readFileSync(replays, 'utf8')));
+  table([
+    ['histories of', 'equal on chain and model', 'calls', 'on'],
+    ...rows.map(([suite, one]) => [suite, `${one.histories}`, `${one.calls}`, one.date]),
+  ]);
 }
 process.exit(broken > 0 ? 1 : 0);
