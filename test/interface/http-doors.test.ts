@@ -162,7 +162,7 @@ describe('other web sites', () => {
 
 describe('the window', () => {
   test('pages, assets and their headers', async () => {
-    const page = await ask('/');
+    const page = await ask('/', { headers: { accept: 'text/html,*/*;q=0.8' } });
     expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     const policy = String(page.headers['content-security-policy']);
     expect(policy).toContain("default-src 'self'");
@@ -175,6 +175,12 @@ describe('the window', () => {
     expect(script.headers['cache-control']).toContain('immutable');
     expect((await ask('/assets/gone.js')).status).toBe(404);
     expect((await ask('/', { method: 'POST' })).status).toBe(404);
+  });
+
+  test('whoever does not ask for a page is told what there is', async () => {
+    const { status, text } = await ask('/', { headers: { accept: '*/*' } });
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ name: 'Commonwatt', endpoints: { 'GET /health': 'Health check' } });
   });
 
   test.each(['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/..%5c..%5csecret.txt', '/%00', '/%'])(
