@@ -56,6 +56,69 @@ real.describe('screenshots of a real host (made when asked for)', () => {
   });
 });
 
+real.describe('screenshots of jobs on a real host (made when asked for)', () => {
+  real.skip(unasked || missing !== null, missing ?? HOW);
+  real.setTimeout(300_000);
+  real('jobs', async ({ page, computer }) => {
+    const done = await haveJobs(computer.host());
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(await newPairingUrl(computer.host().dataDir));
+    await page.getByRole('button', { name: 'Skip' }).click();
+    await page.evaluate((id) => (location.hash = `#/jobs/${id}`), done);
+    await expect(page.getByRole('list', { name: 'Files' })).toBeVisible();
+    await page.getByRole('tab', { name: 'Who ran it' }).click();
+    for (const scheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.waitForTimeout(500);
+      await page.screenshot({ path: `${FOLDER}/jobs-${scheme}.png` });
+    }
+  });
+});
+
+/** Two practice workers on simulated cards; three kernels that they ran, and a container that nobody can run. */
+async function haveJobs({ client, url }: SpawnedHost): Promise<string> {
+  for (const [worker_id, gpu_type] of [
+    ['worker_rtx4090_01', 'RTX 4090'],
+    ['worker_a100_01', 'A100'],
+  ]) {
+    const answer = await fetch(new URL('/worker/register', url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ worker_id, gpu_type, compute_capacity: 40, stake_amount: 150 }),
+    });
+    expect(answer.status, await answer.text()).toBeLessThan(300);
+  }
+  const watt = (await client.wallet.balances()).find(({ token }) => token.symbol === 'WATT')?.token;
+  if (!watt) throw new Error('This network has no WATT.');
+  const deposit = { token: watt.address, amount: (60n * 10n ** 18n).toString() };
+  await client.wallet.deposit({ commandId: crypto.randomUUID(), ...deposit });
+  const submit = async (file: Parameters<typeof client.jobs.submit>[0]['file']) =>
+    (await client.jobs.submit({ commandId: crypto.randomUUID(), file })).taskIds[0] ?? '';
+  const kernel = (name: string, model: 'linear_regression' | 'k_means' | 'pca') =>
+    submit({
+      name,
+      work: { type: 'kernel', model },
+      inputs: [{ path: 'data.csv', sample: model }],
+      verification: { tier: 'certificate' },
+      bounty: '5',
+    });
+  const ids = [
+    await kernel('House prices', 'linear_regression'),
+    await kernel('Main directions', 'pca'),
+    await kernel('Cluster the customers', 'k_means'),
+  ];
+  await submit({
+    name: 'Fine-tune the small model',
+    work: { type: 'docker', image: PRACTICE_IMAGE, command: ['train'], env: {} },
+    resources: { gpuCount: 4, gpuMemoryGb: 80 },
+    bounty: '20',
+  });
+  for (const taskId of ids) {
+    await expect.poll(async () => (await client.jobs.get({ taskId })).status, { timeout: 120_000 }).toBe('verified');
+  }
+  return ids[2] ?? '';
+}
+
 /** Shares, was rented once, is rented now, and rents from its neighbour. */
 async function beBusy({ client }: SpawnedHost): Promise<void> {
   const commandId = () => crypto.randomUUID();

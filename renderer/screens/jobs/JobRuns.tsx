@@ -18,7 +18,7 @@ export function JobRuns({ job }: { job: Job }) {
   }
   return (
     <div className="form">
-      {job.verdict ? (
+      {job.verdict && (!job.verdict.valid || job.verdict.reason !== job.detail) ? (
         <Note
           kind={job.verdict.valid ? 'info' : 'bad'}
           title={job.verdict.valid ? 'The result was checked' : 'The result is wrong'}
@@ -85,8 +85,8 @@ export function JobRuns({ job }: { job: Job }) {
               {job.verdict.checks.map((check) => (
                 <tr key={check.name}>
                   <th scope="row">{plainText(check.name, 80)}</th>
-                  <td className="right figure">{check.measured.toPrecision(3)}</td>
-                  <td className="right figure">{check.limit.toPrecision(3)}</td>
+                  <td className="right figure">{figure(check.measured)}</td>
+                  <td className="right figure">{figure(check.limit)}</td>
                   <td>{check.ok ? 'yes' : 'no'}</td>
                 </tr>
               ))}
@@ -97,3 +97,7 @@ export function JobRuns({ job }: { job: Job }) {
     </div>
   );
 }
+
+/** Counts as they are, everything else to three digits. */
+const figure = (value: number): string =>
+  Number.isSafeInteger(value) ? value.toLocaleString('en') : value.toPrecision(3);
