@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ETH, type Address } from '../shared/ids.ts';
 import { jobSpecSchema } from '../shared/job-spec.ts';
-import type { JobTerms } from '../shared/job-terms.ts';
+import { leastBondOf, type JobTerms } from '../shared/job-terms.ts';
 import type { IndexedOffer } from '../store/market-rows.ts';
 import { misfit, priceOf, type Means } from './job-fit.ts';
 import { impossible, runEnv } from './run-plan.ts';
@@ -17,6 +17,8 @@ const spec = jobSpecSchema.parse({
 });
 const terms = {
   assignee: ETH,
+  arbiter: ETH,
+  tier: 0,
   token: TOKEN,
   bounty: 1000n,
   bond: 100n,
@@ -46,6 +48,8 @@ const means: Means = {
 };
 const at = { now: NOW, practice: false };
 
+const withBond = (of: JobTerms, bond = leastBondOf(of)): JobTerms => ({ ...of, bond });
+
 const why = (change: {
   terms?: Partial<JobTerms>;
   spec?: object;
@@ -55,7 +59,7 @@ const why = (change: {
 }) =>
   misfit(
     {
-      terms: { ...terms, ...change.terms },
+      terms: withBond({ ...terms, ...change.terms }, change.terms?.bond),
       spec: jobSpecSchema.parse({ ...spec, ...change.spec }),
     },
     { ...offer, ...change.offer },
@@ -105,6 +109,18 @@ describe('what an offer takes', () => {
     expect(why(standing({ atRisk: 91n }))).toMatch(/other jobs already/);
     expect(why(standing({ reputation: 4999 }))).toMatch(/reputation/);
     expect(why({ means: { balance: 99n } })).toMatch(/bond/);
+  });
+
+  test('what could be taken from the provider: no stranger decides about its bond, and that is the least there can be', () => {
+    expect(why({ terms: { arbiter: OTHER } })).toMatch(/arbiter that this owner does not know/);
+    const rich = { means: { balance: 10n ** 20n } };
+    expect(why({ ...rich, terms: { bond: 101n } })).toMatch(/bond of 101, more than the 100/);
+    expect(why({ ...rich, terms: { tier: 1, bond: 1000n } })).toBeNull();
+    expect(why({ ...rich, terms: { tier: 1, bond: 1001n } })).toMatch(/more than the 1000/);
+    const copies = { spec: { verification: { tier: 'redundancy', copies: 2, agree: 2 } } };
+    expect(why({ ...copies, ...rich, terms: { tier: 2, copies: 2, agree: 2, bounty: 1200n, bond: 61n } })).toMatch(
+      /more than the 60/,
+    );
   });
 
   test('whom it is for, and whether spec and terms agree', () => {

@@ -1,5 +1,5 @@
 import type { JobSpec } from '../shared/job-spec.ts';
-import { lastStartOf, riskOf, type JobTerms } from '../shared/job-terms.ts';
+import { lastStartOf, leastBondOf, riskOf, type JobTerms } from '../shared/job-terms.ts';
 import { ETH, type Address } from '../shared/ids.ts';
 import { formatSeconds } from '../shared/time.ts';
 import type { Standing } from '../store/indexed-jobs.ts';
@@ -47,6 +47,8 @@ export function misfit(
 
 function badTerms(terms: JobTerms, spec: JobSpec, account: Address, now: number): string | null {
   if (terms.assignee !== ETH && terms.assignee !== account) return 'The job is meant for another provider.';
+  // It may be the renter's own second address: where a jury finds no quorum it alone would decide about the bond.
+  if (terms.arbiter !== ETH) return 'The job names an arbiter that this owner does not know.';
   const { copies, agree } = spec.verification.tier === 'redundancy' ? spec.verification : { copies: 1, agree: 1 };
   if (terms.copies !== copies || terms.agree !== agree)
     return 'The spec and the terms name different numbers of copies.';
@@ -96,6 +98,9 @@ function badMeans(terms: JobTerms, { standing, inactiveBelow, balance }: Means):
   if (staked < terms.minStake) return 'This provider has staked less than the job asks for.';
   if (staked - atRisk < riskOf(terms)) return 'This provider’s stake answers for other jobs already.';
   if (reputation < inactiveBelow * 100) return 'This provider’s reputation is too low to take jobs now.';
+  // Whatever goes wrong, it is all that can be lost besides stake.
+  const bond = leastBondOf(terms);
+  if (terms.bond > bond) return `The job asks for a bond of ${terms.bond}, more than the ${bond} that it has to.`;
   if (balance < terms.bond) return 'This provider cannot lock the bond now.';
   return null;
 }

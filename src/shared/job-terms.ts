@@ -68,6 +68,10 @@ const CHALLENGE_BPS = 1000n;
 export const lateFeeOf = ({ bounty, copies }: Pick<JobTerms, 'bounty' | 'copies'>): bigint =>
   (bounty * LATE_FEE_BPS) / BPS / BigInt(copies);
 
+/** The least that the contract lets a taker lock, smallest units: tier 1 wants the whole bounty. */
+export const leastBondOf = (terms: Pick<JobTerms, 'bounty' | 'copies' | 'tier'>): bigint =>
+  terms.tier === 1 ? terms.bounty : lateFeeOf(terms);
+
 /** What a challenger locks, smallest units. */
 export const challengeBondOf = ({ bounty }: Pick<JobTerms, 'bounty'>): bigint => (bounty * CHALLENGE_BPS) / BPS;
 
