@@ -175,13 +175,15 @@ contract Offers is Multicall {
     /// @param provider Who the deal says provides.
     /// @param termsHash What the deal says it depends on: see `termsHashOf`.
     function take(bytes32 offerId, uint64 version, address provider, bytes20 termsHash) external onlyModule {
-        Offer memory offer = _offers[offerId];
-        if (offer.status == Status.NONE) revert UnknownOffer(offerId);
-        if (offer.status != Status.ACTIVE) revert WrongStatus(offerId, offer.status);
-        if (offer.version != version) revert StaleOffer(offerId, version, offer.version);
+        Offer storage offer = _offers[offerId];
+        (Status status, uint32 current) = (offer.status, offer.version);
+        (uint16 units, uint16 taken) = (offer.units, offer.taken);
+        if (status == Status.NONE) revert UnknownOffer(offerId);
+        if (status != Status.ACTIVE) revert WrongStatus(offerId, status);
+        if (current != version) revert StaleOffer(offerId, version, current);
         if (providerOf(offerId) != provider || offer.termsHash != termsHash) revert TermsMismatch(offerId);
-        if (offer.taken >= offer.units) revert NoFreeUnit(offerId, offer.units);
-        _offers[offerId].taken = offer.taken + 1;
+        if (taken >= units) revert NoFreeUnit(offerId, units);
+        offer.taken = taken + 1;
     }
 
     /// @notice Takes one unit for a new deal that does not depend on the offer's price: of any version.
