@@ -15,12 +15,14 @@ const PROVIDERS = 4;
 const RUN_SECONDS = 15;
 const QUICK_JOBS = { COMMONWATT_JOBS: JSON.stringify({ marginSeconds: 40 }) };
 
-/** Sleeps a second, then writes every variable that it sees to a file. */
+/** Sleeps two seconds, then writes every variable that it sees to a file. */
 const MODULE = command(
   [
     // A subscription to the monotonic clock, in nanoseconds.
     ...store(216, i32(1)),
     ...store(224, i32(1_000_000_000)),
+    ...call('poll_oneoff', 200, 300, 1, 12),
+    ...DROP,
     ...call('poll_oneoff', 200, 300, 1, 12),
     ...DROP,
     ...call('environ_get', 4096, 8192),
@@ -93,15 +95,17 @@ describe.skipIf(missing !== null)(`an array of jobs${missing === null ? '' : ` (
 
     const dead = providers[1] as SpawnedHost;
     const deadAccount = await accountOf(dead);
+    const seen = new Set<Bytes32>();
     let lost: Bytes32 | undefined;
     await expect
       .poll(
         async () => {
           const { counts } = await renter.client.jobs.list({ batchId, limit: 1 });
-          if (counts.verified < TASKS / 4) return false;
           const { running } = await dead.client.work.status();
-          lost = running.find(({ phase }) => phase === 'running')?.dealId;
-          return lost !== undefined;
+          // One that has only just begun.
+          lost = running.find(({ phase, dealId }) => phase === 'running' && !seen.has(dealId))?.dealId;
+          for (const { phase, dealId } of running) if (phase === 'running') seen.add(dealId);
+          return counts.verified >= TASKS / 4 && lost !== undefined;
         },
         { timeout: 120_000, interval: 50 },
       )
