@@ -1,5 +1,5 @@
 /** The founding documents' six-step test, as printed there, against a real host on its practice network. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -103,6 +103,21 @@ describe.skipIf(missing !== null)(`founding endpoints${missing === null ? '' : `
       status: 400,
       body: { field: 'client_address' },
     });
+    for (const name of ['.', '..', '...']) {
+      const worker = { worker_id: name, gpu_type: 'RTX 4090', compute_capacity: 1, stake_amount: 150 };
+      expect(await call('POST', '/worker/register', worker)).toMatchObject({
+        status: 400,
+        body: { field: 'worker_id' },
+      });
+      expect(await call('POST', '/client/register', { client_address: name, initial_balance: 1 })).toMatchObject({
+        status: 400,
+        body: { field: 'client_address' },
+      });
+    }
+    const folder = path.join(root, 'host', 'practice-accounts');
+    const { wallet } = (await call('GET', '/worker/test_worker/status')).body;
+    expect(await readdir(path.join(folder, 'peer-keys'))).toContain(wallet);
+    expect((await readdir(folder)).includes('accounts.json')).toBe(true);
     expect(await call('POST', '/job/submit', { client_address: 'nobody', model_type: 'pca', reward: 1 })).toMatchObject(
       {
         status: 404,

@@ -1,6 +1,7 @@
 /** A provider's jobs from assignment to payment, against the real contracts, and through the death of its host anywhere. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -528,7 +529,12 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       const plan = { dealId, inputs: scratch } as never;
       await runtimes.start(plan);
       await runtimes.start({ ...(plan as object), dealId: ZeroHash } as never);
+      const runs = path.join(world.provider.folder, 'runs');
+      for (const name of ['accounts.json', `0x${'ab'.repeat(20)}`, dealId]) {
+        await mkdir(path.join(runs, name), { recursive: true });
+      }
       await world.startAgain();
+      expect((await readdir(runs)).toSorted()).toEqual([`0x${'ab'.repeat(20)}`, 'accounts.json']);
       expect([...runtimes.processes.keys()]).toEqual([ZeroHash]);
       await runtimes.remove(ZeroHash as Bytes32);
     });

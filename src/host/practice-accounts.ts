@@ -20,7 +20,7 @@ import { acceptancePayload, peerBindingPayload, signerOf, type TypedPayload } fr
 import type { JobRun } from '../store/ledger.ts';
 import { readPrivateFile, writePrivateFile } from '../wallet/files.ts';
 import type { Network } from './network.ts';
-import { practiceDoor, practiceOffer, practiceLimits } from './practice-offers.ts';
+import { PRACTICE_NAME, practiceDoor, practiceOffer, practiceLimits } from './practice-offers.ts';
 import type { PracticeAccounts, PracticeClient, PracticeWorker } from './rooms.ts';
 import { serveContent } from './serve-content.ts';
 
@@ -31,10 +31,9 @@ const FEES_WEI = 10n ** 19n;
 const LEAST_FEES_WEI = 10n ** 18n;
 /** Lets a worker lock bonds besides its stake: 10,000 WATT. */
 const BOND_MONEY = 10_000n * 10n ** 18n;
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 const amount = z.string().regex(/^\d{1,40}$/);
-const common = { name: z.string().regex(NAME), key: z.string().regex(/^0x[0-9a-f]{64}$/) };
+const common = { name: z.string().regex(PRACTICE_NAME), key: z.string().regex(/^0x[0-9a-f]{64}$/) };
 /**
  * The keys lie here in the clear, readable by the owner only: they open accounts of the practice network, whose money is
  * worth nothing.
@@ -138,7 +137,8 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
       signTransaction: async (transaction) => (await wallet.signTransaction({ type: 2, ...transaction })) as Hex,
     };
     const sender = chain.as(signer);
-    const keyPair = await loadPeerKey(path.join(dataDir, 'peer-keys', `${entry.role}-${entry.name}`));
+    // Folders are named by address: a name is anybody's words.
+    const keyPair = await loadPeerKey(path.join(dataDir, 'peer-keys', address));
     const peerKey = toHex(keyPair.publicKey);
     const accountOf = { address, peerKey, send: sender.send.bind(sender) };
     let line: PeerLink | null = null;
@@ -237,7 +237,7 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
         runtimes,
         content: shared.content,
         connect,
-        runsDir: path.join(dataDir, 'job-runs', entry.name),
+        runsDir: path.join(dataDir, 'job-runs', address),
         gateways: () => parts.gateways(),
         clock,
         log,
@@ -284,7 +284,8 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
   const setUp = async (account: Account): Promise<void> => {
     const { stored: entry, address, sender, peerKey } = account;
     if ((await chain.reads.walletBalance(address, ETH)) < LEAST_FEES_WEI) await top(address, ETH, FEES_WEI);
-    const once = `practice:${address}`;
+    // A practice network that was begun anew has none of what the book says about the old one.
+    const once = `practice:${chain.profile.chainId}:${address}`;
     const toVault = async (wanted: bigint, what: string) => {
       const commandId = `${once}:deposit-${what}`;
       if (wanted === 0n || ledger.outgoing.byCommand(commandId)?.state === 'mined') return;
@@ -359,8 +360,10 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
 
   /** In the file before anything is done with its key. */
   const make = async (fresh: Stored): Promise<Account> => {
-    if (!NAME.test(fresh.name)) {
-      throw new AppError('bad-input', 'A name has 1 to 64 letters, digits, dots, - or _.', { field: 'name' });
+    if (!PRACTICE_NAME.test(fresh.name)) {
+      throw new AppError('bad-input', 'A name has 1 to 64 letters, digits, dots, - or _, and not only dots.', {
+        field: 'name',
+      });
     }
     const known = stored.find(({ role, name }) => role === fresh.role && name === fresh.name);
     if (known) return bring(known);

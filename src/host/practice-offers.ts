@@ -9,6 +9,9 @@ import { GIB } from '../shared/units.ts';
 /** Feature of an offer whose card is a declaration of the practice network, not hardware. */
 export const SIMULATED_CARD = 'simulated card';
 
+/** What an account of the practice network may be called; dots alone would be a folder elsewhere. */
+export const PRACTICE_NAME = /^(?!\.+$)[A-Za-z0-9._-]{1,64}$/;
+
 const MOST_MEMORY = 2 * GIB;
 const MOST_DISK = 8 * GIB;
 /** What well-known cards have, in GiB; the rest are declared with 8. */

@@ -8,7 +8,7 @@ import type { Cid } from '../content/content-store.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
 import type { State } from '../shared/emitter.ts';
 import { AppError, assertNever, toAppError } from '../shared/errors.ts';
-import type { Address, Bytes32 } from '../shared/ids.ts';
+import { isBytes32, type Address, type Bytes32 } from '../shared/ids.ts';
 import {
   JOB_REQUESTS,
   JOB_STATUS_EVENT,
@@ -136,7 +136,9 @@ export class JobWork {
       }
     }
     for (const name of await readdir(runsDir).catch((): string[] => [])) {
-      if (!this.#needsProcess(name as Bytes32)) await rm(path.join(runsDir, name), { recursive: true, force: true });
+      // Only what is named as a run is one of ours.
+      if (!isBytes32(name) || this.#needsProcess(name)) continue;
+      await rm(path.join(runsDir, name), { recursive: true, force: true });
     }
   }
 

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { AppError } from '../../shared/errors.ts';
 import { jobModelSchema } from '../../shared/job-spec.ts';
+import { PRACTICE_NAME } from '../practice-offers.ts';
 import type { Founding } from './founding.ts';
 
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, - or _');
+const name = z.string().regex(PRACTICE_NAME, 'must be 1 to 64 letters, digits, dots, - or _, and not only dots');
 const watt = z.number().min(0).max(1_000_000_000);
 const cells = z.array(z.array(z.number()).max(1000)).min(1).max(10_000);
 
