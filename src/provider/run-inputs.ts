@@ -11,6 +11,7 @@ import type { JobInput, JobSpec } from '../shared/job-spec.ts';
 import type { Progress } from '../shared/ready-check.ts';
 import type { JobRun } from '../store/ledger.ts';
 import type { JobRoom } from './job-room.ts';
+import { inputFault } from './renter-fault.ts';
 
 const CONNECT_MS = 20_000;
 
@@ -35,7 +36,8 @@ interface FetchParts {
 /**
  * Brings everything the work reads onto this computer, each piece compared with its address or hash: from the renter over
  * a direct line, from gateways, from URLs. What came in an earlier try, or for another job, is not fetched again.
- * @throws AppError peer-unreachable, network-down, busy (worth another try); not-found, bad-input, over-limit, disk-full
+ * @throws RenterFault where the renter named something that cannot be had; AppError peer-unreachable, network-down, busy
+ * (worth another try), disk-full
  */
 export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<FetchedInputs> {
   const { run, spec, folder, pin, signal, onProgress } = parts;
@@ -54,7 +56,9 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
         onProgress: ({ bytes, totalBytes }) =>
           onProgress({ label: `Fetching ${input.path}`, done: bytes, total: totalBytes, unit: 'bytes' }),
       };
-      const cid = await fetchOne(room, input, line.get, { pin, ...options });
+      const cid = await fetchOne(room, input, line.get, { pin, ...options }).catch((thrown: unknown) => {
+        throw inputFault(input.path, input.from, toAppError(thrown));
+      });
       const target = path.join(inputs, ...input.path.split('/'));
       await mkdir(path.dirname(target), { recursive: true });
       const { bytes } = await room.content.materialize(cid, target, { signal, caps: { bytes: bytesLeft } });
@@ -65,6 +69,8 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
         pin,
         signal,
         caps: { bytes: bytesLeft },
+      }).catch((thrown: unknown) => {
+        throw inputFault('with the module', 'renter', toAppError(thrown));
       });
       await room.content.materialize(cid, module, { signal });
     }
@@ -113,7 +119,10 @@ async function fetchModule(
     return await fromRenter(async () => fetched(room, cid, [{ peer: await line() }], options));
   } catch (thrown) {
     if (room.gateways().length === 0 || options.signal?.aborted) throw thrown;
-    return fetched(room, cid, gatewaySources(room), options);
+    return fetched(room, cid, gatewaySources(room), options).catch(() => {
+      // What gateways do not have may still come from the renter: its word decides whether to try again.
+      throw thrown;
+    });
   }
 }
 

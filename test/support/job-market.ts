@@ -149,13 +149,6 @@ export class RawParty {
   }
 }
 
-/** What the chain itself has settled for this account's jobs: payments, and what came of each deal. */
-export function settledOnChain({ chain }: RawParty, renter: Address) {
-  const jobs = chain.jobsOf(renter, { role: 'renter', limit: 10_000 });
-  const deals = jobs.flatMap(({ jobId }) => chain.jobDeals(jobId));
-  return { jobs, deals, verified: deals.filter(({ state }) => state === 'verified') };
-}
-
 /** Containers and volumes that belong to a deal, in any state. */
 export function dockerLeftovers(dealId: Bytes32): string[] {
   const name = `name=${dealId.slice(2, 34)}`;
