@@ -14,6 +14,7 @@ import { serveGateway } from '../src/content/serve-blocks.ts';
 import { AppError } from '../src/shared/errors.ts';
 import type { Address, Bytes32 } from '../src/shared/ids.ts';
 import { resultInfoSchema, type ResultInfo } from '../src/shared/job-spec.ts';
+import type { JobTerms } from '../src/shared/job-terms.ts';
 import type { JobRun } from '../src/store/ledger.ts';
 import { FakeRuntimes, type FakeProcess } from './support/fake-runtimes.ts';
 import { anvilMissing } from './support/market.ts';
@@ -345,17 +346,29 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
     });
 
     test('open jobs are claimed by itself while that is wanted', async () => {
-      const post = async (bounty: bigint) => {
-        const { terms, text } = await world.terms(world.spec(), { bounty });
+      const post = async (bounty: bigint, change = {}) => {
+        const { terms, text } = await world.terms(world.spec(change), { bounty });
         await world.renter.send(world.renter.chain.calls.postJob(terms, text));
         return { terms, dealId: world.renter.chain.calls.jobId(terms) };
       };
+      // Better paid, but each needs a renter who may be gone.
+      const upload = await world.renter.content.importBytes(Buffer.from('an input'));
+      const left = [
+        await post(3n * WATT, { secrets: ['TOKEN'] }),
+        await post(3n * WATT, { inputs: [{ from: 'renter', path: 'x', cid: upload.cid, bytes: 8 }] }),
+        await post(3n * WATT, { work: { type: 'wasm', module: upload.cid } }),
+        await post(3n * WATT, { inputs: [{ from: 'ipfs', path: 'x', cid: upload.cid }] }),
+      ];
       const first = await post(2n * WATT);
       await world.work.start({ commandId: 'claims', claimsOpen: true });
       await world.phase(first.dealId, 'submitted');
       const second = await post(WATT);
       await world.phase(second.dealId, 'submitted');
       await world.work.start({ commandId: 'no-claims', claimsOpen: false });
+      for (const { terms, dealId } of left) {
+        expect(await stateOf(dealId)).toBe('open');
+        await world.renter.send(world.renter.chain.calls.cancelJob(terms));
+      }
       await accept(first.terms);
       await accept(second.terms);
       expect((await world.phase(second.dealId, 'settled')).paid).toBe(second.terms.bounty);
@@ -404,8 +417,8 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       return run;
     };
 
-    test('an image that does not exist: it fails with the reason, and is given back after the deadline', async () => {
-      runtimes.startFails = new AppError('image-missing', 'There is no image of this name.');
+    test('this computer cannot start it: it fails with the reason, and is given back after the deadline', async () => {
+      runtimes.startFails = new AppError('toolkit-missing', 'Docker cannot hand out the card.');
       const locked = async () =>
         world.provider.chain.reads.vaultLocked(
           world.provider.account,
@@ -416,34 +429,64 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await expect.poll(locked, { timeout: 10_000 }).toBe(0n);
       const before = await locked();
       const { terms, dealId } = await world.assign(world.spec());
-      await failsWith(dealId, /no image/);
+      await failsWith(dealId, /hand out the card/);
       expect(await locked()).toBe(before + terms.bond);
       await world.jump(terms.deadline - world.clock.now() + 15);
       const over = await world.until(dealId, ({ settledAt }) => settledAt !== null);
-      expect(over).toMatchObject({ phase: 'failed', paid: 0n, detail: 'There is no image of this name.' });
+      expect(over).toMatchObject({ phase: 'failed', paid: 0n, detail: 'Docker cannot hand out the card.' });
       expect(await locked()).toBe(before);
       expect(world.provider.chain.standing(world.provider.account).strikes).toBeGreaterThan(0);
     });
 
-    test('a file that is not what its hash says', async () => {
-      const server = http.createServer((_, response) => response.end('something else'));
+    /** Handed in as a run that never began: the renter pays for what it caused. */
+    const blamesRenter = async ({ terms, dealId }: { terms: JobTerms; dealId: Bytes32 }, reason: RegExp) => {
+      const run = await world.phase(dealId, 'submitted', 'failed');
+      expect(run).toMatchObject({ phase: 'submitted', exitCode: null, startedAt: null });
+      const { info, files } = await result(run);
+      expect(info).toMatchObject({ exitCode: null, reason: 'input-failed', detail: expect.stringMatching(reason) });
+      expect([...files.keys()].toSorted()).toEqual(['logs/stderr', 'logs/stdout', 'result.json']);
+      await accept(terms);
+      expect((await world.phase(dealId, 'settled')).paid).toBe(terms.bounty);
+    };
+
+    test('a file that is not what its hash says, or is not there', async () => {
+      const server = http.createServer((request, response) => {
+        response.statusCode = request.url === '/gone' ? 404 : 200;
+        response.end('something else');
+      });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-      const { dealId } = await world.assign(
-        world.spec({ inputs: [{ from: 'url', path: 'x', url, sha256: '0'.repeat(64) }] }),
-      );
-      expect((await failsWith(dealId, /SHA-256/)).startedAt).toBeNull();
-      server.close();
+      const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const of = (name: string) =>
+        world.spec({ inputs: [{ from: 'url', path: 'x', url: `${base}/${name}`, sha256: '0'.repeat(64) }] });
+      try {
+        await blamesRenter(await world.assign(of('file')), /input x cannot be had: .*SHA-256/);
+        await blamesRenter(await world.assign(of('gone')), /input x cannot be had: .*no file/);
+      } finally {
+        server.close();
+      }
     });
 
-    test('an input whose renter does not hand it out is waited for until the deadline', async () => {
+    test('an image or a module that nobody could start', async () => {
+      for (const [code, field] of [
+        ['image-missing', 'spec.image'],
+        ['bad-input', 'work.module'],
+      ] as const) {
+        runtimes.startFails = new AppError(code, 'It cannot be started.', { field });
+        await blamesRenter(await world.assign(world.spec()), /cannot be started/);
+      }
+    });
+
+    test('inputs and secrets that the renter does not hand out are waited for most of the time', async () => {
       const mine = await world.renter.content.importBytes(Buffer.from('kept back'));
-      const { terms, dealId } = await world.assign(
-        world.spec({ inputs: [{ from: 'renter', path: 'x', cid: mine.cid, bytes: 9 }] }),
-      );
-      await world.until(dealId, ({ detail }) => detail.startsWith('Waits:'));
-      await world.jump(terms.deadline - world.clock.now() + 1);
-      expect((await failsWith(dealId, /deadline passed/)).startedAt).toBeNull();
+      const kept = await world.assign(world.spec({ inputs: [{ from: 'renter', path: 'x', cid: mine.cid, bytes: 9 }] }));
+      const silent = await world.assign(world.spec({ secrets: ['TOKEN'] }));
+      await world.until(kept.dealId, ({ detail }) => detail.startsWith('Waits:'));
+      await world.until(silent.dealId, ({ detail }) => detail.includes('secrets'));
+      await world.jump(400);
+      expect(world.provider.ledger.runs.get(kept.dealId)?.phase).toBe('fetching');
+      await world.jump(100);
+      await blamesRenter(kept, /inputs could not be had in time/);
+      await blamesRenter(silent, /did not send the secrets/);
     });
 
     test('the owner stops it; and the deadline stops what still runs', async () => {

@@ -90,7 +90,7 @@ export class JobClaims {
       .filter(({ jobId }) => !this.#leftAlone.has(jobId))
       .flatMap((job) => {
         const spec = parsed(job.spec);
-        if (!spec) return [];
+        if (!spec || needsRenter(spec, this.#room)) return [];
         const comparable = job.terms.token === offer.token;
         // In millionths, so that whole numbers compare.
         const pays = comparable ? (shareOf(job.terms) * 1_000_000n) / (priceOf(offer, spec) || 1n) : 0n;
@@ -131,6 +131,12 @@ export class JobClaims {
     }, LEAVE_ALONE_SECONDS * 1000);
   }
 }
+
+/** A renter that may be asleep, or mean harm, is not waited for: who asks is there, who only posted may not be. */
+const needsRenter = ({ secrets, inputs, work }: JobSpec, room: JobRoom): boolean =>
+  secrets.length > 0 ||
+  inputs.some(({ from }) => from === 'renter') ||
+  (work.type === 'wasm' && room.gateways().length === 0 && !room.content.has(work.module));
 
 /** A stranger's text as a spec; null where it is none. */
 function parsed(text: string | null): JobSpec | null {

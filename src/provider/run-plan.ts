@@ -19,6 +19,7 @@ export function runEnv(spec: JobSpec, secrets: Readonly<Record<string, string>>)
 export function impossible(spec: JobSpec): string | null {
   const env = envSchema.safeParse(runEnv(spec, {}));
   if (!env.success) return `The variables of this job cannot be set: ${env.error.issues[0]?.message ?? 'wrong name'}.`;
+  if (spec.network !== 'none' && spec.work.type !== 'docker') return 'Modules and built-in kernels reach no network.';
   const paths = spec.inputs.map((input) => input.path).toSorted();
   for (const [at, path] of paths.entries()) {
     // `a` would have to be a file and a folder.

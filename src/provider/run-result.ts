@@ -41,9 +41,16 @@ export async function packResult(room: JobRoom, parts: PackParts): Promise<Cid> 
   }
 }
 
+/** The result of a run that never began, because of what the renter named or did not deliver. @throws AppError as above */
+export function packFault(room: JobRoom, detail: string, parts: Omit<PackParts, 'process' | 'end'>): Promise<Cid> {
+  const info: ResultInfo = { version: 1, exitCode: null, reason: 'input-failed', detail: detail.slice(0, MAX_DETAIL) };
+  const empty = new Uint8Array();
+  return packed(room, parts, { info, logs: { 1: empty, 2: empty }, tar: emptyTar() });
+}
+
 async function packed(
   { content: store }: JobRoom,
-  { spec, pin, signal, onProgress }: PackParts,
+  { spec, pin, signal, onProgress }: Omit<PackParts, 'process' | 'end'>,
   { info, logs, tar }: { info: ResultInfo; logs: Record<1 | 2, Uint8Array>; tar: Readable },
 ): Promise<Cid> {
   const { cid } = await packOutputs(

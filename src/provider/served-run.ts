@@ -15,7 +15,8 @@ import type { JobRun, JobRunChange, JobRunPhase } from '../store/ledger.ts';
 import type { JobRoom } from './job-room.ts';
 import { fetchInputs } from './run-inputs.ts';
 import { mayShow, type RunMove } from './run-moves.ts';
-import { packResult } from './run-result.ts';
+import { notDelivered, patienceEnd, RenterFault, startFault } from './renter-fault.ts';
+import { packFault, packResult } from './run-result.ts';
 import { RunSender } from './run-sender.ts';
 import { runEnv, pinOf } from './run-plan.ts';
 
@@ -50,6 +51,8 @@ export class ServedRun {
   /** Stops what is being done; the reason is an AppError to fail with, or nothing where another life goes on. */
   readonly #work = new AbortController();
   #working: Promise<void> = Promise.resolve();
+  /** Aborted when something has been waited for long enough; null while nothing is. */
+  #patience: AbortController | null = null;
   #process: JobProcess | null = null;
   #progress: Progress | null = null;
   #clearing: Promise<void> | null = null;
@@ -171,6 +174,7 @@ export class ServedRun {
     if (this.isOver || this.#life.signal.aborted) return;
     this.#sender.tick();
     const late = this.#room.clock.now() - this.#run.submitDeadline;
+    if (!this.#isPatient) this.#patience?.abort();
     if (late >= 0 && this.isWorking) void this.giveUp('The deadline passed before there was a result.');
     if (late >= LATE_SECONDS && this.#run.phase === 'submitting' && this.#onChainState() === 'assigned') {
       this.#fail(new AppError('timeout', 'The deadline passed before the result was on chain.'));
@@ -219,22 +223,46 @@ export class ServedRun {
           signal,
           onProgress: this.#onProgress,
         });
-        signal.throwIfAborted();
-        this.#process = null;
-        this.#set({
-          phase: 'submitting',
-          detail: '',
-          resultCid,
-          // Without it in the book the result could never be revealed.
-          salt: this.#run.terms.copies === 1 ? null : (this.#run.salt ?? this.#room.randomBytes32()),
-        });
+        this.#packed(resultCid, '');
         return;
       }
     } catch (thrown) {
       if (this.#life.signal.aborted || this.isOver) return;
-      this.#fail(toAppError(signal.aborted ? signal.reason : thrown));
+      if (thrown instanceof RenterFault && !signal.aborted) await this.#handBack(thrown);
+      else this.#fail(toAppError(signal.aborted ? signal.reason : thrown));
     } finally {
       this.#progress = null;
+    }
+  }
+
+  #packed(resultCid: string, detail: string): void {
+    this.#work.signal.throwIfAborted();
+    this.#process = null;
+    this.#set({
+      phase: 'submitting',
+      detail,
+      resultCid,
+      // Without it in the book the result could never be revealed.
+      salt: this.#run.terms.copies === 1 ? null : (this.#run.salt ?? this.#room.randomBytes32()),
+    });
+  }
+
+  /** A result without a run: it says what the renter did not deliver. */
+  async #handBack({ message }: RenterFault): Promise<void> {
+    const { signal } = this.#work;
+    try {
+      this.#set({
+        phase: 'packing',
+        detail: message,
+        startedAt: null,
+        finishedAt: this.#room.clock.now(),
+        exitCode: null,
+      });
+      const parts = { spec: this.#spec(), pin: pinOf(this.dealId), signal, onProgress: this.#onProgress };
+      this.#packed(await packFault(this.#room, message, parts), message);
+    } catch (thrown) {
+      if (this.#life.signal.aborted || this.isOver) return;
+      this.#fail(toAppError(signal.aborted ? signal.reason : thrown));
     }
   }
 
@@ -257,13 +285,15 @@ export class ServedRun {
     const folder = this.#folder();
     const pin = pinOf(dealId);
     this.#set({ phase: 'fetching', detail: '', finishedAt: null, exitCode: null });
-    const fetched = await this.#insist(signal, () =>
-      fetchInputs(this.#room, { run: this.#run, spec, folder, pin, signal, onProgress: this.#onProgress }),
+    const fetched = await this.#inTime('inputs', (patience) =>
+      this.#insist(patience, () =>
+        fetchInputs(this.#room, { run: this.#run, spec, folder, pin, signal: patience, onProgress: this.#onProgress }),
+      ),
     );
     this.#progress = null;
-    const secrets = spec.secrets.length === 0 ? {} : await this.#told(signal);
+    const secrets = spec.secrets.length === 0 ? {} : await this.#inTime('secrets', (patience) => this.#told(patience));
     this.#set({ phase: 'preparing', detail: '' });
-    const process = await this.#insist(signal, () =>
+    const start = () =>
       runtimes.start(
         {
           dealId,
@@ -277,7 +307,11 @@ export class ServedRun {
           outputCaps: spec.outputs,
         },
         { signal, onProgress: this.#onProgress },
-      ),
+      );
+    const process = await this.#insist(signal, () =>
+      start().catch((thrown: unknown) => {
+        throw this.#notStarted(toAppError(thrown));
+      }),
     );
     this.#progress = null;
     this.#process = process;
@@ -285,6 +319,31 @@ export class ServedRun {
     await rm(folder, { recursive: true, force: true });
     await this.#unpinInputs();
     return process;
+  }
+
+  /** A registry that does not answer may answer later; one that never does was the renter's choice. */
+  #notStarted(error: AppError): AppError {
+    if (error.code !== 'image-missing' || error.field !== 'registry') return startFault(error);
+    return this.#isPatient ? new AppError('network-down', error.message, { cause: error }) : notDelivered('image');
+  }
+
+  get #isPatient(): boolean {
+    return this.#room.clock.now() < patienceEnd(this.#run.createdAt, this.#run.submitDeadline);
+  }
+
+  /** What only others can bring is waited for until there is just time left to say that it did not come. */
+  async #inTime<T>(what: 'inputs' | 'secrets', step: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.#work;
+    this.#patience = new AbortController();
+    const patience = this.#patience.signal;
+    try {
+      return await step(AbortSignal.any([signal, patience]));
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw patience.aborted ? notDelivered(what) : thrown;
+    } finally {
+      this.#patience = null;
+    }
   }
 
   async #told(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {

@@ -51,6 +51,12 @@ export class WorkChoice {
     const { account, chain } = this.#room;
     const hopeless = impossible(spec);
     if (hopeless !== null) return hopeless;
+    const { content } = this.#room;
+    const fromIpfs = spec.inputs.filter((input) => input.from === 'ipfs').map(({ cid }) => cid);
+    if (spec.work.type === 'wasm' && spec.renterPeer === undefined) fromIpfs.push(spec.work.module);
+    if (this.#room.gateways().length === 0 && fromIpfs.some((cid) => !content.has(cid))) {
+      return 'This host has no IPFS gateway to fetch from.';
+    }
     const [balance, inactiveBelow] = await Promise.all([this.#balance(terms.token), this.#floor()]);
     // The same work under other terms: the renter has begun anew, and the chain gives a unit away once anyhow.
     for (const [id, { renter, specHash, offerId: of }] of this.#promised) {

@@ -113,7 +113,8 @@ export function fromEngine(thrown: unknown, image?: string): AppError {
   ) {
     return new AppError('image-missing', `${of} is not on this computer and its registry cannot be reached.`, {
       ...cause,
-      field: 'spec.image',
+      // Nobody knows whether it exists.
+      field: 'registry',
       next: 'Check the internet connection, or choose an image that is already here.',
     });
   }

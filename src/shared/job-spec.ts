@@ -243,8 +243,8 @@ export const resultInfoSchema = z.object({
   version: z.literal(1),
   /** Of the container or module; null where it was stopped. */
   exitCode: z.int().nullable(),
-  /** Why it ended. */
-  reason: z.enum(['exited', 'run-timeout', 'out-of-memory', 'disk-limit', 'output-limit']),
+  /** Why it ended. `input-failed`: it never began, because what the renter named cannot be used or was not delivered. */
+  reason: z.enum(['exited', 'run-timeout', 'out-of-memory', 'disk-limit', 'output-limit', 'input-failed']),
   detail: z.string().max(500),
 });
 export type ResultInfo = z.infer<typeof resultInfoSchema>;

@@ -55,6 +55,7 @@ const REASONS: Record<z.infer<typeof resultInfoSchema>['reason'], string> = {
   'out-of-memory': 'It needed more memory than it was given',
   'disk-limit': 'It needed more disk than it was given',
   'output-limit': 'It made more output than it was allowed to',
+  'input-failed': 'The provider could not begin with what this job names',
 };
 
 function failureOf({ exitCode, reason, detail }: z.infer<typeof resultInfoSchema>): string {
