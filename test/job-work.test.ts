@@ -489,6 +489,40 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await blamesRenter(silent, /did not send the secrets/);
     });
 
+    test('a run that was lost is no result: it is run again, and where there is no time it fails', async () => {
+      const lose = (process: FakeProcess) =>
+        process.exit(0, { exitCode: null, reason: 'lost', detail: 'It was ended from outside.' });
+      const starts = runtimes.starts;
+      runtimes.onStart = (process) => {
+        runtimes.onStart = finishes;
+        lose(process);
+      };
+      const again = await world.assign(world.spec());
+      const run = await world.phase(again.dealId, 'submitted', 'failed');
+      expect(runtimes.starts).toBe(starts + 2);
+      expect((await result(run)).info).toMatchObject({ exitCode: 0, reason: 'exited' });
+      await accept(again.terms);
+
+      const held = running();
+      const late = await world.assign(world.spec());
+      const process = await held;
+      await world.phase(late.dealId, 'running');
+      await world.jump(late.terms.deadline - world.clock.now() - 30);
+      lose(process);
+      await failsWith(late.dealId, /no time to run it again/);
+
+      // Its own code, or a kill: believed once.
+      runtimes.onStart = (killed) => killed.exit(137, { reason: 'lost' });
+      const twice = await world.assign(world.spec());
+      const before = runtimes.starts;
+      expect((await result(await world.phase(twice.dealId, 'submitted', 'failed'))).info).toMatchObject({
+        exitCode: 137,
+        reason: 'exited',
+      });
+      expect(runtimes.starts - before).toBeLessThanOrEqual(2);
+      await accept(twice.terms);
+    });
+
     test('the owner stops it; and the deadline stops what still runs', async () => {
       const held = running();
       const stopped = await world.assign(world.spec());

@@ -16,7 +16,8 @@ const OF_OUTPUTS: ReadonlySet<ErrorCode> = new Set(['bad-input', 'over-limit']);
 interface PackParts {
   spec: JobSpec;
   process: JobProcess;
-  end: JobEnd;
+  /** Not one that was lost: that is no result. */
+  end: JobEnd & { reason: ResultInfo['reason'] };
   pin: string;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { JobEvent, JobOutcome } from '../chain/events.ts';
 import { tokenOf } from '../chain/profile.ts';
 import { cidToBytes32 } from '../content/address.ts';
-import type { JobProcess } from '../runtime/job-runtime.ts';
+import type { JobEnd, JobProcess } from '../runtime/job-runtime.ts';
 import { AppError, toAppError, type ErrorCode } from '../shared/errors.ts';
 import type { Bytes32 } from '../shared/ids.ts';
 import type { RunStatus } from '../shared/job-protocol.ts';
@@ -200,12 +200,24 @@ export class ServedRun {
     const { signal } = this.#work;
     try {
       const spec = this.#spec();
+      let isTorn = false;
+      let wasLost = false;
       for (;;) {
         const process = (await this.#found(signal)) ?? (await this.#start(spec, signal));
-        const end = await process.wait(signal);
+        const ended = await process.wait(signal);
         // Nothing is known about the run until the engine is back; then it is found as it is, or not at all.
-        if (end === 'engine-lost') {
+        if (ended === 'engine-lost') {
+          isTorn = true;
           await delay(ENGINE_MS, signal);
+          continue;
+        }
+        const end = this.#resultOf(ended, { isTorn, wasLost }, spec);
+        if (end === null) {
+          [isTorn, wasLost] = [false, true];
+          this.#room.log.info({ dealId: this.dealId, detail: ended.detail }, 'a run was lost; it is run again');
+          this.#process = null;
+          this.#set({ phase: 'fetching', detail: 'It was lost; it is run again.' });
+          await this.#insist(signal, () => this.#room.runtimes.remove(this.dealId));
           continue;
         }
         this.#set({
@@ -233,6 +245,25 @@ export class ServedRun {
     } finally {
       this.#progress = null;
     }
+  }
+
+  /**
+   * What an end is worth: a lost run is no result, and is run again (null) where there is time. A program may also give
+   * itself the exit code of one that was killed, so that alone is believed once only.
+   * @throws AppError timeout where it was lost and cannot be run again
+   */
+  #resultOf(
+    end: JobEnd,
+    { isTorn, wasLost }: { isTorn: boolean; wasLost: boolean },
+    { timeouts }: JobSpec,
+  ): (JobEnd & { reason: Exclude<JobEnd['reason'], 'lost'> }) | null {
+    const { reason } = end;
+    if (reason !== 'lost') return { ...end, reason };
+    const isCertain = isTorn || end.exitCode === null;
+    const hasTime = this.#room.clock.now() + timeouts.runSeconds < this.#run.submitDeadline;
+    if (hasTime && (isCertain || !wasLost)) return null;
+    if (!isCertain) return { ...end, reason: 'exited' };
+    throw new AppError('timeout', `The run was lost, and there is no time to run it again. ${end.detail}`);
   }
 
   #packed(resultCid: string, detail: string): void {
@@ -324,7 +355,13 @@ export class ServedRun {
   /** A registry that does not answer may answer later; one that never does was the renter's choice. */
   #notStarted(error: AppError): AppError {
     if (error.code !== 'image-missing' || error.field !== 'registry') return startFault(error);
-    return this.#isPatient ? new AppError('network-down', error.message, { cause: error }) : notDelivered('image');
+    return this.#isPatient ? new AppError('network-down', error.message, { cause: error }) : this.#missing('image');
+  }
+
+  /** What was here already and is needed again, because the run was lost, is not the renter's to answer for. */
+  #missing(what: 'inputs' | 'secrets' | 'image'): AppError {
+    const fault = notDelivered(what);
+    return this.#run.startedAt === null ? fault : new AppError('timeout', `The run was lost. ${fault.message}`);
   }
 
   get #isPatient(): boolean {
@@ -340,7 +377,7 @@ export class ServedRun {
       return await step(AbortSignal.any([signal, patience]));
     } catch (thrown) {
       signal.throwIfAborted();
-      throw patience.aborted ? notDelivered(what) : thrown;
+      throw patience.aborted ? this.#missing(what) : thrown;
     } finally {
       this.#patience = null;
     }

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContainerInspectInfo } from 'dockerode';
@@ -26,6 +27,8 @@ const KILLED_WITHIN_MS = 100;
 /** The longest timer there is. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const KILLED = 137;
+/** What the engine notes of work that was ended from outside: SIGKILL, SIGTERM, and what it found dead when it came back. */
+const FROM_OUTSIDE: ReadonlySet<number> = new Set([KILLED, 143, 255]);
 
 const positive = (label: string | undefined): number => {
   const value = Number(label);
@@ -38,10 +41,14 @@ const positive = (label: string | undefined): number => {
  */
 export function judgeEnd(
   state: { exitCode: number; oomKilled: boolean; startedAtMs: number; finishedAtMs: number; error: string },
-  limits: { runSeconds: number; diskBytes: number; diskUsed: number },
+  limits: { runSeconds: number; diskBytes: number; diskUsed: number; bootedAtMs: number },
 ): JobEnd {
   const { startedAtMs, finishedAtMs } = state;
   const end = { exitCode: state.exitCode, detail: '', startedAtMs, finishedAtMs };
+  // Nothing lives through a reboot: its end was noted when the engine came back.
+  if (startedAtMs < limits.bootedAtMs && finishedAtMs >= limits.bootedAtMs) {
+    return { ...end, exitCode: null, reason: 'lost', detail: 'The computer was started again meanwhile.' };
+  }
   if (limits.runSeconds > 0 && finishedAtMs - startedAtMs >= limits.runSeconds * 1000) {
     return { ...end, exitCode: null, reason: 'run-timeout', detail: `Stopped after ${limits.runSeconds} seconds.` };
   }
@@ -52,6 +59,7 @@ export function judgeEnd(
     const detail = `It wrote more than ${formatBytes(limits.diskBytes)}.`;
     return { ...end, exitCode: null, reason: 'disk-limit', detail };
   }
+  if (FROM_OUTSIDE.has(state.exitCode)) return { ...end, reason: 'lost', detail: 'It was ended from outside.' };
   return { ...end, reason: 'exited', detail: state.error.slice(0, 500) };
 }
 
@@ -130,7 +138,12 @@ export async function openJobContainer(
         finishedAtMs: Math.max(startedAtMs, state.finishedAtMs ?? startedAtMs),
         error: found.State.Error,
       },
-      { runSeconds, diskBytes, diskUsed: Math.max(measured, diskUsedAtStop) },
+      {
+        runSeconds,
+        diskBytes,
+        diskUsed: Math.max(measured, diskUsedAtStop),
+        bootedAtMs: (clock.now() - uptime()) * 1000,
+      },
     );
   };
 

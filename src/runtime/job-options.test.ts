@@ -66,12 +66,21 @@ describe('what a job runs', () => {
 
 describe('why a container ended', () => {
   const state = { exitCode: 0, oomKilled: false, startedAtMs: 1000, finishedAtMs: 2000, error: '' };
-  const limits = { runSeconds: 60, diskBytes: MIB, diskUsed: 0 };
+  const limits = { runSeconds: 60, diskBytes: MIB, diskUsed: 0, bootedAtMs: 0 };
   test.for([
     ['by itself', {}, {}, { exitCode: 0, reason: 'exited' }],
     ['by itself, over its disk', {}, { diskUsed: 2 * MIB }, { exitCode: 0, reason: 'exited' }],
     ['by itself, although a child needed too much memory', { oomKilled: true }, {}, { exitCode: 0, reason: 'exited' }],
-    ['killed by somebody', { exitCode: 137 }, {}, { exitCode: 137, reason: 'exited' }],
+    ['killed by somebody', { exitCode: 137 }, {}, { exitCode: 137, reason: 'lost' }],
+    ['with its engine', { exitCode: 255 }, {}, { exitCode: 255, reason: 'lost' }],
+    [
+      'with its computer',
+      { exitCode: 255, finishedAtMs: 99_000 },
+      { bootedAtMs: 90_000 },
+      { exitCode: null, reason: 'lost' },
+    ],
+    ['before its computer did', { exitCode: 1 }, { bootedAtMs: 90_000 }, { exitCode: 1, reason: 'exited' }],
+    ['after its computer was started', { exitCode: 1 }, { bootedAtMs: 1000 }, { exitCode: 1, reason: 'exited' }],
     ['out of memory', { exitCode: 137, oomKilled: true }, {}, { exitCode: null, reason: 'out-of-memory' }],
     ['out of disk', { exitCode: 137 }, { diskUsed: 2 * MIB }, { exitCode: null, reason: 'disk-limit' }],
     ['at its deadline', { finishedAtMs: 61_000 }, {}, { exitCode: null, reason: 'run-timeout' }],

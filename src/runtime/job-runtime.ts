@@ -29,7 +29,11 @@ export interface JobPlan {
 export interface JobEnd {
   /** null where it was stopped or has none. */
   exitCode: number | null;
-  reason: ResultInfo['reason'];
+  /**
+   * `lost`: ended from outside, by the system, the engine or a reboot, so that it is no result. With an exit code the program
+   * may have chosen that itself: what looks the same a second time is its own end.
+   */
+  reason: Exclude<ResultInfo['reason'], 'input-failed'> | 'lost';
   /** One sentence for the renter; empty where the exit code says all. At most 500 characters. */
   detail: string;
   startedAtMs: number;

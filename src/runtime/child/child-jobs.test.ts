@@ -278,12 +278,12 @@ describe('jobs in processes of their own', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  test('a process that is killed from outside ends, and so does one whose pid belongs to somebody else now', async () => {
+  test('a process that is killed from outside is lost, and so does one whose pid belongs to somebody else now', async () => {
     const plan = planOf(LOOP);
     const job = await jobs.start(plan);
     process.kill(pidOf(plan.dealId), 'SIGKILL');
     const end = await job.wait();
-    expect(end).toMatchObject({ exitCode: null, reason: 'exited', detail: 'Its process was ended from outside.' });
+    expect(end).toMatchObject({ exitCode: null, reason: 'lost', detail: 'Its process was ended from outside.' });
     expect(await (await again().find(plan.dealId))?.wait()).toEqual(end);
     const other = planOf(LOOP);
     await jobs.start(other);
@@ -291,7 +291,7 @@ describe('jobs in processes of their own', () => {
     const file = path.join(dataDir, 'runs', other.dealId.slice(2), 'process.json');
     const claim = JSON.parse(readFileSync(file, 'utf8')) as object;
     writeFileSync(file, JSON.stringify({ ...claim, pid: process.pid }));
-    expect(await (await again().find(other.dealId))?.wait()).toMatchObject({ exitCode: null, reason: 'exited' });
+    expect(await (await again().find(other.dealId))?.wait()).toMatchObject({ exitCode: null, reason: 'lost' });
   });
 
   test.for([0, 3, 10, 30, 80, 160, 250])(

@@ -61,14 +61,18 @@ export function openChildRun(folder: string, dealId: Bytes32, setup: RunSetup, n
   const alive = (): boolean => livingPid(folder, nowMs) !== null;
   const running = () => readRunFile(folder, RUN_FILES.process, processSchema);
 
+  let wasOverdue = false;
+
   /** It died without a word: killed from outside, or with the computer. */
   const writeLost = (): JobEnd => {
     const startedAtMs = running()?.startedAtMs ?? nowMs();
     const beat = statSync(path.join(folder, RUN_FILES.beat), { throwIfNoEntry: false });
-    const timedOut = nowMs() >= startedAtMs + setup.runSeconds * 1000 + OVERDUE_MS;
+    const livedMs = (beat?.mtimeMs ?? startedAtMs) - startedAtMs;
+    // Not by what the clock says now: the computer may have been off.
+    const timedOut = wasOverdue || livedMs >= setup.runSeconds * 1000;
     const end: JobEnd = {
       exitCode: null,
-      reason: timedOut ? 'run-timeout' : 'exited',
+      reason: timedOut ? 'run-timeout' : 'lost',
       detail: timedOut ? `Stopped after ${setup.runSeconds} seconds.` : 'Its process was ended from outside.',
       startedAtMs,
       finishedAtMs: Math.max(startedAtMs, Math.floor(beat?.mtimeMs ?? startedAtMs)),
@@ -119,8 +123,10 @@ export function openChildRun(folder: string, dealId: Bytes32, setup: RunSetup, n
         const found = end();
         if (found !== null) return found;
         const startedAtMs = running()?.startedAtMs ?? nowMs();
-        if (nowMs() > startedAtMs + setup.runSeconds * 1000 + OVERDUE_MS) await killRun(folder, nowMs);
-        else await changed(signal);
+        if (nowMs() > startedAtMs + setup.runSeconds * 1000 + OVERDUE_MS) {
+          wasOverdue = true;
+          await killRun(folder, nowMs);
+        } else await changed(signal);
       }
     },
   };

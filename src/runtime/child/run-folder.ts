@@ -74,7 +74,7 @@ export const stopSchema = z.object({ graceSeconds: z.number() });
 
 export const endSchema = z.object({
   exitCode: z.int().nullable(),
-  reason: z.enum(['exited', 'run-timeout', 'out-of-memory', 'disk-limit', 'output-limit']),
+  reason: z.enum(['exited', 'run-timeout', 'out-of-memory', 'disk-limit', 'output-limit', 'lost']),
   detail: z.string().max(500),
   startedAtMs: z.number(),
   finishedAtMs: z.number(),
