@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Job } from '../src/api/contract.ts';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
-import { anvilMissing, engineMissing, TestMarket } from './support/market.ts';
+import { anvilMissing, containersOf, engineMissing, TestMarket } from './support/market.ts';
 
 const missing = anvilMissing() ?? engineMissing();
 const ENV = { COMMONWATT_JOBS: '{"marginSeconds": 5}' };
@@ -116,6 +116,12 @@ describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : `
     }
     const late = jobs.flatMap(({ runs }) => runs).filter(({ phase }) => phase === 'refunded').length;
     expect(late).toBeGreaterThan(0);
+    // Another life of the killed provider clears away what its last one left.
+    await market.host('provider-1');
+    const ran = jobs.flatMap(({ runs }) => runs.map(({ dealId }) => dealId));
+    await expect
+      .poll(() => ran.flatMap((dealId) => containersOf(dealId)), { timeout: 60_000, interval: 500 })
+      .toEqual([]);
     // A tenth of the bounty of each run that never came is the renter's.
     const { available: after } = await balanceOf(renter, 'PUSD');
     expect(before - after).toBe(BigInt(TASKS) * 1_000_000n - BigInt(late) * 100_000n);
