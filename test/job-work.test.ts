@@ -342,7 +342,36 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await world.work.stop();
       expect((await world.ask(terms, text)).reason).toBe('This computer takes no jobs now.');
       await world.work.start({ commandId: 'again', claimsOpen: false });
-      expect((await world.ask(terms, text)).acceptance).not.toBeNull();
+      const taken = await world.assign(world.spec());
+      await world.phase(taken.dealId, 'submitted');
+      await accept(taken.terms);
+    });
+
+    test('a unit is kept only for who has the bounty, and not again soon for who let it pass', async () => {
+      const { terms, text } = await world.terms(world.spec());
+      const asked = async (change: object = {}) => {
+        const { acceptance, reason } = await world.ask({ ...terms, ...change }, text);
+        return acceptance ? 'yes' : reason;
+      };
+      expect(await asked({ token: `0x${'ab'.repeat(20)}` })).toMatch(/does not name/);
+      expect(await asked({ bounty: 600n * WATT, bond: 60n * WATT })).toMatch(/not in the renter’s deposit/);
+      const deadline = world.clock.now() + 3000;
+      expect(await asked({ deadline })).toBe('yes');
+      // Each of these would be had alone, but what the renter has was promised for the first.
+      const other = await world.terms(world.spec({ name: 'another' }), { bounty: 495n * WATT });
+      expect((await world.ask(other.terms, other.text)).reason).toMatch(/not in the renter’s deposit/);
+      await world.jump(61);
+      const next = await world.terms(world.spec({ name: 'next' }), { deadline });
+      expect((await world.ask(next.terms, next.text)).reason).toMatch(/did not use what was promised/);
+      await world.jump(300);
+      // The same work under new terms again and again holds the unit no longer than one.
+      expect(await asked({ deadline })).toBe('yes');
+      for (const salt of ['1', '2', '3'] as const) {
+        await world.jump(50);
+        const again = await asked({ deadline, salt: `0x${salt.repeat(64)}` });
+        expect(again).toMatch(salt === '3' ? /did not use/ : /^yes$/);
+      }
+      await world.jump(400);
     });
 
     test('open jobs are claimed by itself while that is wanted', async () => {

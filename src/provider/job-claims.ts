@@ -101,7 +101,9 @@ export class JobClaims {
 
   async #claim({ jobId, terms }: IndexedJob, spec: JobSpec, offerId: Bytes32): Promise<void> {
     const { account, chain, clock, log } = this.#room;
-    const why = await this.#choice.take({ jobId, terms, spec }, offerId, clock.now() + CLAIM_SECONDS);
+    const why = await this.#choice.take({ jobId, terms, spec }, offerId, clock.now() + CLAIM_SECONDS, {
+      asked: false,
+    });
     if (why !== null) {
       log.debug({ jobId, why }, 'an open job is left to others');
       this.#leave(jobId);

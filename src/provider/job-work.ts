@@ -327,7 +327,7 @@ export class JobWork {
     const spec = parsedSpec(input.spec);
     if (!spec) return no('The spec of this job makes no sense to this host.');
     const validUntil = Math.max(chain.now(), clock.now()) + ACCEPTANCE_SECONDS;
-    const why = await this.#choice.take({ jobId, terms, spec }, offerId, validUntil);
+    const why = await this.#choice.take({ jobId, terms, spec }, offerId, validUntil, { asked: true });
     if (why !== null) return no(why);
     try {
       const signature = await account.signAcceptance(jobId, offerId, validUntil);
