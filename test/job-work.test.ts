@@ -347,6 +347,20 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await accept(taken.terms);
     });
 
+    test('stake that was taken back is put there again by the next life', async () => {
+      const { chain, account } = world.provider;
+      const staked = async () => (await world.provider.chain.reads.stake('provider', account)).staked;
+      const least = await staked();
+      await world.provider.send(chain.calls.unbondStake('provider', WATT));
+      await world.work.start({ commandId: 'stakes', claimsOpen: false });
+      expect(await staked()).toBe(least);
+      await world.provider.send(chain.calls.unbondStake('provider', WATT));
+      expect(await staked()).toBe(least - WATT);
+      await world.restart();
+      expect(world.work.state.value.state).toBe('on');
+      expect(await staked()).toBe(least);
+    });
+
     test('a unit is kept only for who has the bounty, and not again soon for who let it pass', async () => {
       const { terms, text } = await world.terms(world.spec());
       const asked = async (change: object = {}) => {
@@ -358,7 +372,11 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       const deadline = world.clock.now() + 3000;
       expect(await asked({ deadline })).toBe('yes');
       // Each of these would be had alone, but what the renter has was promised for the first.
-      const other = await world.terms(world.spec({ name: 'another' }), { bounty: 495n * WATT });
+      const { reads, profile } = world.renter.chain;
+      const bounty =
+        (await reads.vaultBalance(terms.renter, world.watt)) +
+        (await reads.vaultLocked(terms.renter, world.watt, profile.contracts.jobs));
+      const other = await world.terms(world.spec({ name: 'another' }), { bounty });
       expect((await world.ask(other.terms, other.text)).reason).toMatch(/not in the renter’s deposit/);
       await world.jump(61);
       const next = await world.terms(world.spec({ name: 'next' }), { deadline });

@@ -10,7 +10,10 @@ import { bondsMissing, prepareToWork } from './work-setup.ts';
 const RETRY_MS = 5000;
 const PASSING: ReadonlySet<ErrorCode> = new Set(['locked', 'network-down', 'timeout', 'busy']);
 
-/** The command's id makes what it sends be sent once, however often the wish is gone back to. */
+/**
+ * The id makes what is sent be sent once through a death in between. Once it is done the wish gets another: what was taken
+ * back since has to be sent anew, and the old id would only give the old receipt.
+ */
 const wishSchema = z.object({ commandId: z.string(), claimsOpen: z.boolean() }).nullable();
 type Wish = z.infer<typeof wishSchema>;
 
@@ -81,6 +84,7 @@ export class WorkSwitch {
       }
       try {
         await prepareToWork(this.#room, commandId, this.#life.signal);
+        this.#renew(commandId);
         const tokens = this.#door.offers().flatMap((offerId) => chain.offer(offerId)?.token ?? []);
         const detail = (await bondsMissing(this.#room, tokens)) || 'This computer takes jobs.';
         this.state.set({ state: 'on', detail, claimsOpen });
@@ -88,10 +92,17 @@ export class WorkSwitch {
         if (this.#life.signal.aborted) throw thrown;
         const { code, message, cause } = toAppError(thrown);
         log.warn({ code, message, cause }, 'jobs cannot be taken');
+        if (code === 'reverted') this.#renew(commandId);
         this.state.set({ state: 'failed', detail: message, claimsOpen });
         throw thrown;
       }
     });
+  }
+
+  #renew(commandId: string): void {
+    const wish = this.#wish();
+    if (wish?.commandId !== commandId) return;
+    this.#room.ledger.settings.set(this.#key(), { ...wish, commandId: `work:${this.#room.randomBytes32()}` });
   }
 
   #key(): string {
