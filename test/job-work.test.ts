@@ -578,6 +578,15 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await world.work.stopRun(stopped.dealId, 'The owner needs the computer.');
       await failsWith(stopped.dealId, /owner needs/);
       await expect(world.work.stopRun(stopped.dealId, 'again')).rejects.toMatchObject({ code: 'conflict' });
+      const busy = running();
+      const ended = await world.assign(world.spec());
+      const process = await busy;
+      await world.phase(ended.dealId, 'running');
+      await world.work.endAll('The owner stopped sharing.');
+      expect(process.checkpoints).toBe(1);
+      expect(runtimes.processes.has(ended.dealId)).toBe(false);
+      expect(world.work.active()).toEqual([]);
+      await failsWith(ended.dealId, /stopped sharing/);
       const second = running();
       const late = await world.assign(world.spec());
       await second;

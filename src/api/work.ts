@@ -63,6 +63,11 @@ export const workContract = {
     .route({ method: 'POST', path: '/work/stop' })
     .input(z.object({ commandId: commandIdSchema }))
     .output(workStatusSchema),
+  /** Ends one run at once: nothing is handed in, and its late fee is lost after the deadline. */
+  stopRun: oc
+    .route({ method: 'POST', path: '/work/runs/{dealId}/stop' })
+    .input(z.object({ dealId: bytes32Schema }))
+    .output(workStatusSchema),
   /** Puts WATT at stake as a provider. */
   stake: oc
     .route({ method: 'POST', path: '/work/stake' })

@@ -167,6 +167,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       devices: () => gpus.devices,
       activeRentals: () => deals.active().length,
       endRentals: (reason) => deals.endAll(reason),
+      activeJobs: () => jobs.work.active().length,
+      endJobs: (reason) => jobs.work.endAll(reason),
     });
     stack.defer(() => sharing.close());
     const deals: Deals = new Deals(

@@ -208,7 +208,12 @@ export class JobWork {
     if (!run?.isWorking) {
       throw new AppError('conflict', 'This job does not run now.', { field: 'dealId' });
     }
-    await run.giveUp(reason);
+    await run.stop(reason);
+  }
+
+  /** As `stopRun`, every run that this computer is busy with. */
+  async endAll(reason: string): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.stop(reason)));
   }
 
   /** Lets go of everything in memory. Runs live on. */

@@ -147,6 +147,14 @@ export class ServedRun {
     await this.#process.checkpoint();
   }
 
+  /** The owner's own wish: a chance to save what it has somewhere, then the end. Resolves when nothing of it runs any more. */
+  async stop(reason: string): Promise<void> {
+    if (!this.isWorking) return;
+    await this.#process?.checkpoint().catch(() => undefined);
+    await this.giveUp(reason);
+    await this.#clearing;
+  }
+
   /** The owner's own wish, or the deadline: what runs is stopped, nothing is submitted. */
   async giveUp(reason: string): Promise<void> {
     if (!this.isWorking) return;

@@ -53,6 +53,9 @@ export interface SharingPorts {
   /** Leases being served now. */
   activeRentals(): number;
   endRentals(reason: string): Promise<void>;
+  /** Jobs that this computer is busy with now. */
+  activeJobs(): number;
+  endJobs(reason: string): Promise<void>;
 }
 
 /**
@@ -153,7 +156,7 @@ export class Sharing implements DealDoor {
     });
   }
 
-  /** Takes the offer off the market; what runs finishes unless `rentals` is `now`. */
+  /** Takes the offer off the market; rentals and jobs that run finish unless `rentals` is `now`. */
   stop(rentals: 'after' | 'now'): Promise<void> {
     return this.#steps.run(async () => {
       const { ledger, engine } = this.#ports;
@@ -164,15 +167,15 @@ export class Sharing implements DealDoor {
       this.#set({ state: 'stopping', detail: 'Taking the offer off the market.', snoozedUntil: null });
       try {
         await this.#pauseOnChain('stop');
-        if (rentals === 'now') await this.#ports.endRentals('The owner stopped sharing.');
+        if (rentals === 'now') {
+          const reason = 'The owner stopped sharing.';
+          await Promise.all([this.#ports.endRentals(reason), this.#ports.endJobs(reason)]);
+        }
         await engine.keepWarm(0).catch(() => undefined);
-        const left = this.#ports.activeRentals();
+        const left = this.#left();
         this.#set({
           state: 'off',
-          detail:
-            left === 0
-              ? 'Nobody can rent this computer.'
-              : `Not on the market; ${left} rental${left === 1 ? '' : 's'} may finish.`,
+          detail: left === '' ? 'Nobody can rent this computer.' : `Not on the market; ${left}`,
         });
       } catch (thrown) {
         this.#failed(thrown);
@@ -275,8 +278,18 @@ export class Sharing implements DealDoor {
     return seq;
   }
 
+  /** What still keeps this computer busy, as the end of a sentence; empty where nothing does. */
+  #left(): string {
+    const count = (number: number, word: string) =>
+      number === 0 ? [] : [`${number} ${word}${number === 1 ? '' : 's'}`];
+    const left = [...count(this.#ports.activeRentals(), 'rental'), ...count(this.#ports.activeJobs(), 'job')];
+    return left.length === 0 ? '' : `${left.join(' and ')} may finish.`;
+  }
+
   #sleepUntil(until: number): void {
-    this.#set({ snoozedUntil: until, detail: 'Snoozed: not on the market until then.' });
+    const left = this.#left();
+    const detail = left === '' ? 'not on the market until then.' : `not on the market until then; ${left}`;
+    this.#set({ snoozedUntil: until, detail: `Snoozed: ${detail}` });
     const ms = (until - this.#ports.clock.now()) * 1000;
     this.#snooze = setTimeout(
       () => {

@@ -113,6 +113,16 @@ export function createFakeWork({ now, isSharing, call, done, busy = false }: Fak
         };
       }),
     stop: ({ commandId }) => once(commandId, 'work.stop', () => ({ state: 'off' })),
+    stopRun: ({ dealId }) => {
+      call('work.stopRun');
+      const { running, recent } = state.value;
+      const ended = running.find((one) => one.dealId === dealId);
+      if (!ended) throw new AppError('conflict', 'This job does not run now.', { field: 'dealId' });
+      return set({
+        running: running.filter((one) => one !== ended),
+        recent: [{ ...ended, phase: 'failed', detail: 'The owner ended it.' }, ...recent],
+      });
+    },
     stake: ({ commandId, amount }) =>
       once(commandId, 'work.stake', () => {
         const staked = BigInt(state.value.staked) + positive(amount);

@@ -262,6 +262,8 @@ export class LeaseWorld {
       devices: () => [{ id: 'cpu', kind: 'cpu', vendor: 'Test', model: 'Processor', memoryBytes: 4 * GIB } as never],
       activeRentals: () => deals.active().length,
       endRentals: (reason) => deals.endAll(reason),
+      activeJobs: () => 0,
+      endJobs: async () => undefined,
     });
     const deals: Deals = new Deals(
       { ...parts, engine, limitsFor: (offerId, spec) => this.sharing.limitsFor(offerId, spec) },

@@ -109,6 +109,16 @@ export async function findTask(client: ApiClient, text: string): Promise<string>
   );
 }
 
+/** A whole id of a job that this computer runs, or enough of its beginning. */
+export async function findRun(client: ApiClient, text: string): Promise<`0x${string}`> {
+  if (isBytes32(text)) return text;
+  if (!isPrefix(text))
+    throw bad('run', 'run must be an id such as 0x12ab34.', 'Take it from `commonwatt work status`.');
+  const { running } = await client.work.status();
+  const ids = running.map(({ dealId }) => dealId).filter((id) => id.startsWith(text.toLowerCase()));
+  return onlyOne(ids, 'run', 'run') as `0x${string}`;
+}
+
 /** Left-aligned columns; the widest cell makes the width. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -2,7 +2,7 @@ import type { ApiClient, WorkStatus } from '../../api/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { parseAmount } from '../../shared/money.ts';
 import type { Command, CommandContext } from './command.ts';
-import { money, table } from './values.ts';
+import { findRun, money, table } from './values.ts';
 
 const describe = (work: WorkStatus): string[] => {
   const watt = (amount: string) => (work.stakeToken === null ? amount : money(amount, work.stakeToken));
@@ -56,6 +56,12 @@ export const workCommands: readonly Command[] = [
   simple('work stop', 'take no more jobs; what runs is finished', (client) =>
     client.work.stop({ commandId: commandId() }),
   ),
+  {
+    ...simple('work end', 'end one run at once; it fails, and its late fee is lost', async (client, { args }) =>
+      client.work.stopRun({ dealId: await findRun(client, args[0] ?? '') }),
+    ),
+    args: ['<run>'],
+  },
   {
     ...simple('stake add', 'put WATT at stake as a provider', async (client, context) =>
       client.work.stake({ commandId: commandId(), amount: await wattOf(client, context) }),

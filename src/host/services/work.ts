@@ -84,6 +84,10 @@ export function workServices(rooms: Rooms): ApiServices['work'] {
       await work.stop();
       return status();
     },
+    stopRun: async ({ dealId }) => {
+      await work.stopRun(dealId, 'The owner ended it.');
+      return status();
+    },
     stake: ({ commandId, amount }) =>
       ledger.commands.once(commandId, 'work.stake', async () => {
         await stakeMore(room(), positive(amount), commandId, new AbortController().signal);
