@@ -35,9 +35,20 @@ export interface WorkOptions {
   caps?: Partial<ContentCaps>;
 }
 
+/**
+ * For whom content came here: the wallet of the renter whose job it belongs to, in lower case; `public` for what anybody
+ * could get from where it came; `own` for the owner of this computer. An address alone opens nothing: content that came
+ * for one is reused for the same one only, or for everybody where it is public.
+ */
+export type ContentScope = string;
+export const OWN_SCOPE: ContentScope = 'own';
+export const PUBLIC_SCOPE: ContentScope = 'public';
+
 export interface ImportOptions extends WorkOptions {
   /** Pins the result for this owner from its first moment on. */
   pin?: string;
+  /** Default `OWN_SCOPE`. */
+  scope?: ContentScope;
 }
 
 /** One piece of content in the store. */
@@ -81,8 +92,8 @@ export interface ContentStore {
   importFile(file: string, options?: ImportOptions): Promise<ContentRoot>;
   /** Stores bytes as one file. */
   importBytes(bytes: Uint8Array, options?: ImportOptions): Promise<ContentRoot>;
-  /** True when all of it is here. */
-  has(cid: Cid): boolean;
+  /** True when all of it is here; with a scope, when it may also be reused for that one. */
+  has(cid: Cid, scope?: ContentScope): boolean;
   /** What is known about it, complete or not; null when nothing. */
   stat(cid: Cid): ContentRoot | null;
   roots(): ContentRoot[];
@@ -122,14 +133,14 @@ export interface BlockAccess {
   get(root: Cid, block: Cid): Promise<Uint8Array | null>;
   /** Which content a block belongs to, by root. */
   holders(block: Cid): Cid[];
-  /** Takes blocks for a root that is being fetched; what an earlier fetch left is there already. */
-  fetching(root: Cid, pin?: string): Promise<BlockIntake>;
+  /** Takes blocks for a root that is being fetched; what an earlier fetch for this scope left is there already. */
+  fetching(root: Cid, pin?: string, scope?: ContentScope): Promise<BlockIntake>;
   /** Takes the blocks of a root whose address is not known yet. */
-  building(pin?: string): BlockIntake;
+  building(pin?: string, scope?: ContentScope): BlockIntake;
   /** Imports a file that the store owns from now on: moved into it, counted and evicted like everything else. */
   adopt(file: string, sha256: string, options?: ImportOptions): Promise<ContentRoot>;
-  /** The content whose plain bytes as one file have this SHA-256, as told to `adopt`. */
-  bySha256(sha256: string): Cid | null;
+  /** The content of this scope whose plain bytes as one file have this SHA-256, as told to `adopt`. */
+  bySha256(sha256: string, scope: ContentScope): Cid | null;
   /** A file of ours for bytes that arrive in parts, kept over restarts. */
   partial(name: string): PartialFile;
 }
@@ -143,7 +154,7 @@ export interface PartialFile {
 }
 
 export interface BlockIntake {
-  /** Verified bytes, or null. */
+  /** Verified bytes, or null: also for a block that is here for others only. */
   get(block: Cid): Promise<Uint8Array | null>;
   /** False when the bytes are not what the address says. @throws AppError `disk-full`. */
   put(block: Cid, bytes: Uint8Array): Promise<boolean>;

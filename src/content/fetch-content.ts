@@ -6,8 +6,10 @@ import {
   type BlockIntake,
   type Cid,
   type ContentRoot,
+  type ContentScope,
   type ContentStore,
   DEFAULT_CAPS,
+  OWN_SCOPE,
   type WorkOptions,
 } from './content-store.ts';
 import { childrenOf, claimedBytes } from './nodes.ts';
@@ -17,6 +19,8 @@ export interface FetchOptions extends WorkOptions {
   store: ContentStore;
   /** Pins what is fetched for this owner, from the first block on. */
   pin?: string;
+  /** For whom it is fetched; default `OWN_SCOPE`. What is here for others is fetched again. */
+  scope?: ContentScope;
 }
 
 export interface SourceReport {
@@ -67,11 +71,11 @@ interface Asked {
 export async function fetchContent(
   text: Cid,
   sources: readonly ContentSource[],
-  { store, pin, signal, onProgress, caps }: FetchOptions,
+  { store, pin, scope = OWN_SCOPE, signal, onProgress, caps }: FetchOptions,
 ): Promise<FetchReport> {
   const cid = toCid(text);
   const known = store.stat(cid);
-  if (store.has(cid) && known !== null) {
+  if (store.has(cid, scope) && known !== null) {
     if (pin !== undefined) await store.pin(cid, pin);
     const root = store.stat(cid) ?? known;
     return { root, blocks: 0, bytes: 0, alreadyHere: 0, sources: [] };
@@ -93,7 +97,7 @@ export async function fetchContent(
   if (opened.length === 0) {
     throw refusal ?? new AppError('bad-input', 'There is nowhere to fetch this content from.', { field: cid });
   }
-  const intake = await store.blocks.fetching(cid, pin);
+  const intake = await store.blocks.fetching(cid, pin, scope);
   try {
     const stop = () => {
       over.abort();

@@ -6,8 +6,10 @@ import { delay } from '../shared/retry.ts';
 import { Serial } from '../shared/serial.ts';
 import {
   type ContentRoot,
+  type ContentScope,
   type ContentStore,
   DEFAULT_CAPS,
+  OWN_SCOPE,
   type PartialFile,
   type WorkOptions,
 } from './content-store.ts';
@@ -18,6 +20,8 @@ import { overCap } from './tree.ts';
 export interface FetchUrlOptions extends Omit<WorkOptions, 'caps'> {
   store: ContentStore;
   pin?: string;
+  /** For whom it is fetched; default `OWN_SCOPE`. */
+  scope?: ContentScope;
   /** Default 64 GiB. */
   maxBytes?: number;
   /** Also from addresses inside private networks: for tests and the practice network. Default false. */
@@ -58,8 +62,8 @@ export async function fetchUrl(url: string, sha256: string, options: FetchUrlOpt
 }
 
 async function fetchOnce(url: string, sha256: string, options: FetchUrlOptions): Promise<FetchedUrl> {
-  const { store, pin, signal } = options;
-  const here = store.blocks.bySha256(sha256);
+  const { store, pin, signal, scope = OWN_SCOPE } = options;
+  const here = store.blocks.bySha256(sha256, scope);
   if (here !== null) {
     if (pin !== undefined) await store.pin(here, pin);
     const root = store.stat(here);
@@ -72,6 +76,7 @@ async function fetchOnce(url: string, sha256: string, options: FetchUrlOptions):
     try {
       await download(url, sha256, part, came, options);
       const root = await store.blocks.adopt(part.file, sha256, {
+        scope,
         ...(pin === undefined ? {} : { pin }),
         ...(signal === undefined ? {} : { signal }),
         caps: { bytes: Number.MAX_SAFE_INTEGER },

@@ -24,6 +24,7 @@ export interface Holding {
 export interface Holdings {
   /** Verified bytes, or null; spoiled blocks are removed when they are met. */
   read(block: Cid): Promise<Uint8Array | null>;
+  has(block: Cid): boolean;
   /** Adds a block that is on disk already. False when it is not. */
   hold(holding: Holding, block: Cid): boolean;
   /** Stores a verified block for this holding. @throws AppError `disk-full`. */
@@ -141,6 +142,7 @@ export async function openHoldings(files: BlockFiles, limitBytes: () => number, 
 
   return {
     read,
+    has: (block) => blocks.has(block),
     hold,
     async write(holding, block, bytes) {
       while (!hold(holding, block)) {

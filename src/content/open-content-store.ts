@@ -10,13 +10,16 @@ import {
   type BlockIntake,
   type Cid,
   type ContentRoot,
+  type ContentScope,
   type ContentStore,
   type ImportOptions,
+  OWN_SCOPE,
 } from './content-store.ts';
 import { openBlockFiles } from './disk.ts';
-import { type Holding, openHoldings } from './holdings.ts';
+import { describeHeld, type Held, isFor, isInPlace, union } from './held.ts';
+import { openHoldings } from './holdings.ts';
 import { buildTree, scanEntries, scanFile, scanFolder, sourceFiles, type Scan } from './import-tree.ts';
-import { findPlaces, type Place, readPlace } from './in-place.ts';
+import { findPlaces, readPlace } from './in-place.ts';
 import { removeOldParts, removeUnclaimed } from './leftovers.ts';
 import { materializeTree } from './materialize.ts';
 import { childrenOf } from './nodes.ts';
@@ -33,17 +36,6 @@ export interface ContentStoreOptions {
 }
 
 const TOUCH_SECONDS = 60;
-
-interface Held extends Holding {
-  cid: Cid | null;
-  record: RootRecord;
-  source: Source | null;
-  places: Map<Cid, Place>;
-  /** Work under way that needs it. */
-  users: number;
-  broken: string | null;
-  touchedAt: number;
-}
 
 /** @throws AppError or Error where the folder cannot be used. What a crash left behind is put in order first. */
 export async function openContentStore({ dir, limitBytes, log, clock }: ContentStoreOptions): Promise<ContentStore> {
@@ -101,15 +93,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     if (source?.owned === true) await rm(path.join(source.base, source.files[0]?.path ?? '-'), { force: true });
   }
 
-  const described = (entry: Held): ContentRoot => ({
-    cid: entry.record.cid,
-    profile: entry.record.profile,
-    kind: entry.record.inPlace && entry.source?.owned !== true ? 'in-place' : 'stored',
-    complete: entry.record.complete,
-    storedBytes: holdings.bytesOf(entry),
-    pins: entry.record.pins,
-    broken: entry.broken,
-  });
+  const described = (entry: Held): ContentRoot => describeHeld(entry, holdings.bytesOf(entry));
 
   function touch(entry: Held): void {
     holdings.touch(entry);
@@ -186,7 +170,11 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     return whole;
   }
 
-  function createIntake(entry: Held, root: Cid | null): BlockIntake {
+  /** A root can name any block: only those count that came for this scope, or for everybody. */
+  const mayReuse = (block: Cid, scope: ContentScope): boolean =>
+    holdings.has(block) && held.values().some((entry) => entry.blocks.has(block) && isFor(entry, scope));
+
+  function createIntake(entry: Held, root: Cid | null, scope: ContentScope): BlockIntake {
     entry.users += 1;
     let active = true;
     const written: Cid[] = [];
@@ -197,7 +185,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     };
     return {
       get: async (block) => {
-        holdings.hold(entry, block);
+        if (!entry.blocks.has(block) && mayReuse(block, scope)) holdings.hold(entry, block);
         return readHeld(entry, block);
       },
       async put(block, bytes) {
@@ -220,7 +208,7 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
       abandon() {
         if (!active) return Promise.resolve();
         leave();
-        if (root === null) holdings.drop(entry);
+        if (root === null || held.get(root) !== entry) holdings.drop(entry);
         return Promise.resolve();
       },
     };
@@ -232,8 +220,10 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     // A copy of ours is better than somebody's files, unless those are being read right now.
     const better = same?.record.inPlace === true && entry.source === null && same.users === 0;
     if (same?.record.complete === true && same.broken === null && !better) {
-      const pins = [...new Set([...same.record.pins, ...entry.record.pins])];
-      same.record = { ...same.record, pins, sha256: same.record.sha256 ?? entry.record.sha256 };
+      const pins = union(same.record.pins, entry.record.pins);
+      // Files of the owner's are never read for anybody else.
+      const scopes = isInPlace(same) ? same.record.scopes : union(same.record.scopes, entry.record.scopes);
+      same.record = { ...same.record, pins, scopes, sha256: same.record.sha256 ?? entry.record.sha256 };
       holdings.drop(entry);
       await removeOwned(entry.source);
       touch(same);
@@ -241,8 +231,17 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
       return same;
     }
     if (same !== undefined) {
-      entry.record = { ...entry.record, pins: [...new Set([...same.record.pins, ...entry.record.pins])] };
-      holdings.drop(same);
+      const { pins, scopes, complete } = same.record;
+      entry.record = {
+        ...entry.record,
+        pins: union(pins, entry.record.pins),
+        // What is only partly here for somebody is not theirs.
+        scopes: complete && !isInPlace(entry) ? union(scopes, entry.record.scopes) : entry.record.scopes,
+      };
+      same.cid = null;
+      same.record = { ...same.record, pins: [] };
+      // Somebody else may still be fetching into it, and takes this one in the end.
+      if (same.users === 0) holdings.drop(same);
     }
     entry.cid = cid;
     held.set(cid, entry);
@@ -255,20 +254,20 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     return entry;
   }
 
-  const building = (pin?: string): { entry: Held; intake: BlockIntake } => {
-    const entry = createHeld(newRecord('', { pins: pin === undefined ? [] : [pin] }), null, null);
-    return { entry, intake: createIntake(entry, null) };
+  const building = (pin?: string, scope = OWN_SCOPE): { entry: Held; intake: BlockIntake } => {
+    const entry = createHeld(newRecord('', { pins: pin === undefined ? [] : [pin], scopes: [scope] }), null, null);
+    return { entry, intake: createIntake(entry, null, scope) };
   };
 
   /** Imports what a scan found without copying it. */
   async function importScan(
     base: string,
     scan: Scan,
-    { pin, signal, onProgress }: ImportOptions,
+    { pin, scope, signal, onProgress }: ImportOptions,
     wrap: boolean,
     more: { owned?: boolean; sha256?: string } = {},
   ): Promise<ContentRoot> {
-    const { entry, intake } = building(pin);
+    const { entry, intake } = building(pin, scope);
     try {
       const cids = new Map<string, Cid>();
       const cid = await buildTree(
@@ -304,7 +303,9 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
         entry.fileBytes = (await stat(file)).size;
         holdings.count(entry.fileBytes);
       }
-      const whole = await gather(entry, record.cid);
+      // Nobody wrote down which blocks came for whom before it was complete: such a fetch begins again.
+      const known = record.complete || record.scopes.every((scope) => scope === OWN_SCOPE);
+      const whole = known && (await gather(entry, record.cid));
       if (whole && source !== null) entry.places = await findPlaces(source, stored);
       if (whole || !record.complete) continue;
       throw new Error('some of its blocks are missing');
@@ -330,20 +331,26 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
     },
     holders: (block) =>
       [...held].filter(([, entry]) => entry.blocks.has(block) || entry.places.has(block)).map(([cid]) => cid),
-    async fetching(root, pin) {
+    async fetching(root, pin, scope = OWN_SCOPE) {
       let entry = held.get(root);
+      if (entry !== undefined && !entry.record.scopes.includes(scope)) {
+        // Here for others: all of it comes again, beside what they have, and the two become one at the end.
+        const pins = pin === undefined ? [] : [pin];
+        const beside = newRecord(root, { profile: null, complete: false, pins, scopes: [scope] });
+        return createIntake(createHeld(beside, null, null), root, scope);
+      }
       if (entry === undefined) {
-        entry = createHeld(newRecord(root, { profile: null, complete: false }), null, root);
+        entry = createHeld(newRecord(root, { profile: null, complete: false, scopes: [scope] }), null, root);
         held.set(root, entry);
       }
-      const intake = createIntake(entry, root);
+      const intake = createIntake(entry, root, scope);
       if (pin !== undefined && !entry.record.pins.includes(pin)) {
         entry.record = { ...entry.record, pins: [...entry.record.pins, pin] };
       }
       await save(entry);
       return intake;
     },
-    building: (pin) => building(pin).intake,
+    building: (pin, scope) => building(pin, scope).intake,
     async adopt(file, sha256, options = {}) {
       const { size } = await stat(file);
       const kept = path.join(at('files'), sha256);
@@ -359,9 +366,10 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
         throw thrown;
       }
     },
-    bySha256(sha256) {
-      for (const [cid, { record, broken }] of held) {
-        if (record.sha256 === sha256 && record.complete && broken === null) return cid;
+    bySha256(sha256, scope) {
+      for (const [cid, entry] of held) {
+        const { record, broken } = entry;
+        if (record.sha256 === sha256 && record.complete && broken === null && isFor(entry, scope)) return cid;
       }
       return null;
     },
@@ -395,8 +403,8 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
         false,
       );
     },
-    async importBytes(bytes, { pin, signal } = {}) {
-      const { intake } = building(pin);
+    async importBytes(bytes, { pin, scope, signal } = {}) {
+      const { intake } = building(pin, scope);
       try {
         async function* content() {
           yield bytes;
@@ -408,9 +416,10 @@ export async function openContentStore({ dir, limitBytes, log, clock }: ContentS
         throw thrown;
       }
     },
-    has: (cid) => {
+    has: (cid, scope) => {
       const entry = held.get(toCid(cid));
-      return entry !== undefined && entry.record.complete && entry.broken === null;
+      if (entry === undefined || !entry.record.complete || entry.broken !== null) return false;
+      return scope === undefined || isFor(entry, scope);
     },
     stat(cid) {
       const entry = held.get(toCid(cid));

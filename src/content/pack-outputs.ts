@@ -28,10 +28,10 @@ const HEADER_BYTES = 8192;
  */
 export async function packOutputs(
   outputs: { tar: Readable } | { folder: string },
-  { store, strip = 0, below, beside = [], pin, signal, onProgress, caps }: PackOptions,
+  { store, strip = 0, below, beside = [], pin, scope, signal, onProgress, caps }: PackOptions,
 ): Promise<ContentRoot> {
   const meter = createMeter(caps);
-  const intake = store.blocks.building(pin);
+  const intake = store.blocks.building(pin, scope);
   try {
     if ('folder' in outputs) {
       const scan = await scanFolder(outputs.folder, meter);

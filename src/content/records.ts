@@ -23,6 +23,8 @@ const recordSchema = z.object({
   pins: z.array(z.string()),
   /** SHA-256 of the bytes as one file, where somebody named it. */
   sha256: z.string().nullable(),
+  /** For whom all of it came or was made; content of unknown origin is for nobody. */
+  scopes: z.array(z.string()).default([]),
 });
 
 /** The files that content imported in place consists of. */
@@ -38,6 +40,7 @@ export const newRecord = (cid: Cid, part: Partial<RootRecord>): RootRecord => ({
   inPlace: false,
   pins: [],
   sha256: null,
+  scopes: [],
   ...part,
 });
 

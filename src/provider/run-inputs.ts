@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContentSource } from '../content/block-sources.ts';
-import { DEFAULT_CAPS, type Cid, type WorkOptions } from '../content/content-store.ts';
+import { DEFAULT_CAPS, PUBLIC_SCOPE, type Cid, type ContentScope, type WorkOptions } from '../content/content-store.ts';
 import { fetchContent } from '../content/fetch-content.ts';
 import { fetchUrl } from '../content/fetch-url.ts';
 import type { PeerConnection } from '../peer/peer-link.ts';
@@ -35,7 +35,8 @@ interface FetchParts {
 
 /**
  * Brings everything the work reads onto this computer, each piece compared with its address or hash: from the renter over
- * a direct line, from gateways, from URLs. What came in an earlier try, or for another job, is not fetched again.
+ * a direct line, from gateways, from URLs. What came in an earlier try, or for another job of this renter, is not fetched
+ * again; what is here for others, or is the owner's, is: an address alone opens nothing.
  * @throws RenterFault where the renter named something that cannot be had; AppError peer-unreachable, network-down, busy
  * (worth another try), disk-full
  */
@@ -56,9 +57,11 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
         onProgress: ({ bytes, totalBytes }) =>
           onProgress({ label: `Fetching ${input.path}`, done: bytes, total: totalBytes, unit: 'bytes' }),
       };
-      const cid = await fetchOne(room, input, line.get, { pin, ...options }).catch((thrown: unknown) => {
-        throw inputFault(input.path, input.from, toAppError(thrown));
-      });
+      const cid = await fetchOne(room, input, line.get, { pin, renter: run.terms.renter, ...options }).catch(
+        (thrown: unknown) => {
+          throw inputFault(input.path, input.from, toAppError(thrown));
+        },
+      );
       const target = path.join(inputs, ...input.path.split('/'));
       await mkdir(path.dirname(target), { recursive: true });
       const { bytes } = await room.content.materialize(cid, target, { signal, caps: { bytes: bytesLeft } });
@@ -67,6 +70,7 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
     if (module !== null && spec.work.type === 'wasm') {
       const cid = await fetchModule(room, spec.work.module, spec, line.get, {
         pin,
+        renter: run.terms.renter,
         signal,
         caps: { bytes: bytesLeft },
       }).catch((thrown: unknown) => {
@@ -80,23 +84,24 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
   }
 }
 
-type FetchOneOptions = WorkOptions & { pin: string };
+type FetchOneOptions = WorkOptions & { pin: string; renter: ContentScope };
 type GetLine = () => Promise<PeerConnection>;
 
 async function fetchOne(room: JobRoom, input: JobInput, line: GetLine, options: FetchOneOptions): Promise<Cid> {
   const store = room.content;
   switch (input.from) {
     case 'renter': {
-      if (store.has(input.cid)) return fetched(room, input.cid, [], options);
-      return fromRenter(async () => fetched(room, input.cid, [{ peer: await line() }], options));
+      if (store.has(input.cid, options.renter)) return fetched(room, input.cid, [], options, options.renter);
+      return fromRenter(async () => fetched(room, input.cid, [{ peer: await line() }], options, options.renter));
     }
     case 'ipfs':
-      return fetched(room, input.cid, gatewaySources(room), options);
+      return fetched(room, input.cid, gatewaySources(room), options, PUBLIC_SCOPE);
     case 'url': {
       const { caps, ...rest } = options;
       const { root } = await fetchUrl(input.url, input.sha256, {
-        store,
         ...rest,
+        store,
+        scope: PUBLIC_SCOPE,
         ...(caps?.bytes === undefined ? {} : { maxBytes: caps.bytes }),
         // A stranger's URL never reaches the owner's own network; on a practice network there are no strangers.
         allowPrivate: room.chain.profile.practice,
@@ -114,23 +119,31 @@ async function fetchModule(
   line: GetLine,
   options: FetchOneOptions,
 ): Promise<Cid> {
-  if (spec.renterPeer === undefined || room.content.has(cid)) return fetched(room, cid, gatewaySources(room), options);
+  const { renter } = options;
+  if (room.content.has(cid, renter)) return fetched(room, cid, [], options, renter);
+  if (spec.renterPeer === undefined) return fetched(room, cid, gatewaySources(room), options, PUBLIC_SCOPE);
   try {
-    return await fromRenter(async () => fetched(room, cid, [{ peer: await line() }], options));
+    return await fromRenter(async () => fetched(room, cid, [{ peer: await line() }], options, renter));
   } catch (thrown) {
     if (room.gateways().length === 0 || options.signal?.aborted) throw thrown;
-    return fetched(room, cid, gatewaySources(room), options).catch(() => {
+    return fetched(room, cid, gatewaySources(room), options, PUBLIC_SCOPE).catch(() => {
       // What gateways do not have may still come from the renter: its word decides whether to try again.
       throw thrown;
     });
   }
 }
 
-async function fetched(room: JobRoom, cid: Cid, sources: ContentSource[], options: FetchOneOptions): Promise<Cid> {
-  if (sources.length === 0 && !room.content.has(cid)) {
+async function fetched(
+  room: JobRoom,
+  cid: Cid,
+  sources: ContentSource[],
+  options: Omit<FetchOneOptions, 'renter'>,
+  scope: ContentScope,
+): Promise<Cid> {
+  if (sources.length === 0 && !room.content.has(cid, scope)) {
     throw new AppError('not-found', 'This host has no IPFS gateway to fetch from.', { field: cid });
   }
-  const { root } = await fetchContent(cid, sources, { store: room.content, ...options });
+  const { root } = await fetchContent(cid, sources, { ...options, store: room.content, scope });
   return root.cid;
 }
 
