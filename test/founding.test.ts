@@ -90,6 +90,7 @@ describe.skipIf(missing !== null)(`founding endpoints${missing === null ? '' : `
     // 50 less the network's fee of 2.5 percent.
     expect(Number(paid.body['balance']) - Number(worker.body['balance'])).toBe(48.75);
     expect((await call('GET', '/jobs/pending')).body).toMatchObject({ jobs: [], total: 0 });
+    expect((await call('GET', '/jobs')).body).toMatchObject({ jobs: [{ job_id: jobId, result: null }], total: 1 });
     expect((await call('GET', '/workers')).body).toMatchObject({ total: 1 });
     expect((await call('GET', '/clients')).body).toMatchObject({ total: 1 });
   });
@@ -130,9 +131,24 @@ describe.skipIf(missing !== null)(`founding endpoints${missing === null ? '' : `
       await call('POST', '/job/submit', { client_address: 'test_client', model_type: 'pca', reward: 100_000 }),
     ).toMatchObject({ status: 402 });
     expect(await call('GET', '/job/submit')).toMatchObject({ status: 400, body: { field: 'method' } });
+    for (const name of ['forwarded', 'x-forwarded-for', 'via']) {
+      expect((await call('GET', '/workers', undefined, { [name]: 'for=203.0.113.7' })).status).toBe(401);
+    }
     const own = new URL(host.url).origin;
     expect((await call('GET', '/workers', undefined, { origin: own })).status).toBe(401);
     expect((await call('GET', '/workers', undefined, { origin: 'https://evil.example' })).status).toBe(403);
+  });
+
+  test('stopped, a job of a named account waits until a cycle is asked for, and the owner’s scheduling goes on', async () => {
+    expect((await call('POST', '/network/coordination/stop')).status).toBe(200);
+    expect(await host.client.jobs.scheduling()).toMatchObject({ automatic: true });
+    const asked = { client_address: 'test_client', model_type: 'pca', reward: 5 };
+    const { body } = await call('POST', '/job/submit', asked);
+    const state = async () => (await call('GET', `/job/${String(body['job_id'])}/status`)).body;
+    expect(await state()).toMatchObject({ status: 'pending', worker_id: null });
+    expect((await call('POST', '/network/coordination/trigger')).body).toMatchObject({ assigned: 1 });
+    expect(await state()).toMatchObject({ status: 'verified' });
+    expect((await call('POST', '/network/coordination/start')).status).toBe(200);
   });
 
   test('the front door says what there is to whoever does not ask for a page', async () => {

@@ -204,11 +204,13 @@ export const foundingDescription = (version: string): Answer => ({
   ]),
 });
 
+/** Whoever comes through a proxy comes from somewhere else, whatever the address says. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
 /** No token is needed from a program of this computer, on practice money, that is not a web page. */
 export function mayUseFounding(request: IncomingMessage, practice: boolean): boolean {
   const address = request.socket.remoteAddress ?? '';
   const loopback = address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-  return (
-    practice && loopback && request.headers.origin === undefined && request.headers['sec-fetch-site'] === undefined
-  );
+  const refused = ['origin', 'sec-fetch-site', ...FORWARDED];
+  return practice && loopback && refused.every((header) => request.headers[header] === undefined);
 }

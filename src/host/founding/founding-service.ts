@@ -96,7 +96,8 @@ export function createFounding(rooms: Rooms): Founding {
           .rows.map(({ taskId, phase }) => ({ client, taskId, phase })),
       );
 
-  const jobOf = async (client: PracticeClient, taskId: string): Promise<FoundingJob> => {
+  /** In lists the result, up to a megabyte each, is left out. */
+  const jobOf = async (client: PracticeClient, taskId: string, whole = true): Promise<FoundingJob> => {
     const task = ledger.tasks.get(taskId);
     if (!task) throw new AppError('not-found', 'There is no such job.', { field: 'job_id' });
     const job = jobView(task, rooms);
@@ -114,7 +115,7 @@ export function createFounding(rooms: Rooms): Founding {
       status: job.status,
       detail: job.detail,
       result_id: job.resultCid,
-      result: await resultOf(job),
+      result: whole ? await resultOf(job) : null,
     };
   };
 
@@ -182,7 +183,7 @@ export function createFounding(rooms: Rooms): Founding {
       throw new AppError('not-found', `There is no job ${id}.`, { field: 'job_id', next: 'List them: GET /jobs.' });
     },
     async jobs({ pending }) {
-      const all = await Promise.all(tasks().map(({ client, taskId }) => jobOf(client, taskId)));
+      const all = await Promise.all(tasks().map(({ client, taskId }) => jobOf(client, taskId, false)));
       return pending ? all.filter(({ status }) => status === 'pending') : all;
     },
     async stats() {
@@ -210,7 +211,8 @@ export function createFounding(rooms: Rooms): Founding {
       };
     },
     async automatic(on) {
-      jobs.scheduling.set({ automatic: on });
+      const named = accounts();
+      jobs.scheduling.pause((desk) => !on && named.clients().some((client) => client.desk === desk));
     },
     async trigger(signal) {
       const before = tasks().filter(({ phase }) => phase === 'verified').length;

@@ -37,7 +37,7 @@ export interface FoundingJob {
   detail: string;
   /** Content id of the result; null until it is here. */
   result_id: string | null;
-  /** What the model found, once it is verified. */
+  /** What the model found, once it is verified; null in lists. */
   result: unknown;
 }
 
@@ -81,6 +81,7 @@ export interface Founding {
   job(id: string): Promise<FoundingJob>;
   jobs(filter: { pending: boolean }): Promise<FoundingJob[]>;
   stats(): Promise<FoundingStats>;
+  /** Of the named accounts alone; the owner's own scheduling stays as it is set. */
   automatic(on: boolean): Promise<void>;
   /** One cycle; resolves when what it assigned has ended, or after a minute. */
   trigger(signal: AbortSignal): Promise<{ assigned: number; completed: number; pending: number }>;

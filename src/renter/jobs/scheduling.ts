@@ -58,6 +58,8 @@ interface LeftOut {
 export class Scheduling {
   readonly #parts: SchedulingParts;
   readonly #desks = new Set<JobDesk>();
+  /** Desks whose tasks wait until somebody triggers a cycle, whatever is set for all. */
+  #isPaused: (desk: JobDesk) => boolean = () => false;
   readonly #reasons = new Map<string, Waiting>();
   readonly #leftOut = new Map<Bytes32, LeftOut>();
   /** Units of an offer that assignments under way will take. */
@@ -126,6 +128,12 @@ export class Scheduling {
     this.poke();
   }
 
+  /** What these desks wait for is given away only in cycles that somebody triggers, until this host starts again. */
+  pause(isPaused: (desk: JobDesk) => boolean): void {
+    this.#isPaused = isPaused;
+    this.poke();
+  }
+
   /** Something changed: a cycle follows, unless they are triggered by hand. */
   poke(): void {
     if (this.#closed || !this.#status.automatic) return;
@@ -133,7 +141,7 @@ export class Scheduling {
       this.#again = true;
       return;
     }
-    void this.#cycle().catch((thrown: unknown) => {
+    void this.#cycle(false).catch((thrown: unknown) => {
       if (this.#closed) return;
       this.#parts.log.warn({ message: toAppError(thrown).message }, 'a scheduling cycle failed');
       this.#pokeIn(AGAIN_MS);
@@ -145,7 +153,7 @@ export class Scheduling {
     await this.#running?.catch(() => undefined);
     // Whoever triggers wants everybody asked.
     this.#leftOut.clear();
-    const chosen = await this.#cycle();
+    const chosen = await this.#cycle(true);
     await Promise.all(this.#under);
     const left = new Set(this.#waiting().map(({ flow }) => flow.taskId));
     const taskIds = chosen.filter((taskId) => !left.has(taskId));
@@ -176,8 +184,8 @@ export class Scheduling {
     return [...this.#desks].flatMap((desk) => desk.waiting().map((flow) => ({ desk, flow })));
   }
 
-  #cycle(): Promise<string[]> {
-    this.#running ??= this.#plan().finally(() => {
+  #cycle(asked: boolean): Promise<string[]> {
+    this.#running ??= this.#plan(asked).finally(() => {
       this.#running = null;
       if (!this.#again) return;
       this.#again = false;
@@ -186,7 +194,7 @@ export class Scheduling {
     return this.#running;
   }
 
-  async #plan(): Promise<string[]> {
+  async #plan(asked: boolean): Promise<string[]> {
     // Everything that changes in this turn of the event loop is one change.
     await new Promise((resolve) => setImmediate(resolve));
     const { clock, log } = this.#parts;
@@ -196,7 +204,8 @@ export class Scheduling {
     const input = await this.#input();
     const room = Math.max(0, AT_ONCE - this.#under.size);
     const startedMs = clock.monotonicMs();
-    const plan = planCycle({ ...input, tasks: waiting.map(({ flow }) => plannedTask(flow)) });
+    const tasks = waiting.filter(({ desk }) => asked || !this.#isPaused(desk)).map(({ flow }) => plannedTask(flow));
+    const plan = planCycle({ ...input, tasks });
     const lastMs = clock.monotonicMs() - startedMs;
     this.#lastTurn = plan.lastTurn;
     this.#reasons.clear();
