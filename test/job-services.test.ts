@@ -202,6 +202,8 @@ describe.skipIf(missing !== null)(`jobs through a host${missing === null ? '' : 
     await expect(host.services.work.start({ ...command(), claimsOpen: true }, context)).rejects.toMatchObject({
       code: 'conflict',
     });
+    const dealId = `0x${'0'.repeat(64)}` as const;
+    await expect(host.services.work.stopRun({ dealId }, context)).rejects.toMatchObject({ code: 'conflict' });
     expect(await host.services.work.status(undefined, context)).toMatchObject({
       state: 'off',
       running: [],

@@ -486,14 +486,15 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
     });
 
     /** Handed in as a run that never began: the renter pays for what it caused. */
-    const blamesRenter = async ({ terms, dealId }: { terms: JobTerms; dealId: Bytes32 }, reason: RegExp) => {
+    const blamesRenter = async ({ terms, dealId }: { terms: JobTerms; dealId: Bytes32 }): Promise<string> => {
       const run = await world.phase(dealId, 'submitted', 'failed');
       expect(run).toMatchObject({ phase: 'submitted', exitCode: null, startedAt: null });
       const { info, files } = await result(run);
-      expect(info).toMatchObject({ exitCode: null, reason: 'input-failed', detail: expect.stringMatching(reason) });
+      expect(info).toMatchObject({ exitCode: null, reason: 'input-failed' });
       expect([...files.keys()].toSorted()).toEqual(['logs/stderr', 'logs/stdout', 'result.json']);
       await accept(terms);
       expect((await world.phase(dealId, 'settled')).paid).toBe(terms.bounty);
+      return info.detail;
     };
 
     test('a file that is not what its hash says, or is not there', async () => {
@@ -506,8 +507,8 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       const of = (name: string) =>
         world.spec({ inputs: [{ from: 'url', path: 'x', url: `${base}/${name}`, sha256: '0'.repeat(64) }] });
       try {
-        await blamesRenter(await world.assign(of('file')), /input x cannot be had: .*SHA-256/);
-        await blamesRenter(await world.assign(of('gone')), /input x cannot be had: .*no file/);
+        expect(await blamesRenter(await world.assign(of('file')))).toMatch(/input x cannot be had: .*SHA-256/);
+        expect(await blamesRenter(await world.assign(of('gone')))).toMatch(/input x cannot be had: .*no file/);
       } finally {
         server.close();
       }
@@ -519,7 +520,7 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
         ['bad-input', 'work.module'],
       ] as const) {
         runtimes.startFails = new AppError(code, 'It cannot be started.', { field });
-        await blamesRenter(await world.assign(world.spec()), /cannot be started/);
+        expect(await blamesRenter(await world.assign(world.spec()))).toMatch(/cannot be started/);
       }
     });
 
@@ -532,8 +533,8 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
       await world.jump(400);
       expect(world.provider.ledger.runs.get(kept.dealId)?.phase).toBe('fetching');
       await world.jump(100);
-      await blamesRenter(kept, /inputs could not be had in time/);
-      await blamesRenter(silent, /did not send the secrets/);
+      expect(await blamesRenter(kept)).toMatch(/inputs could not be had in time/);
+      expect(await blamesRenter(silent)).toMatch(/did not send the secrets/);
     });
 
     test('a run that was lost is no result: it is run again, and where there is no time it fails', async () => {

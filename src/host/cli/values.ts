@@ -116,7 +116,7 @@ export async function findRun(client: ApiClient, text: string): Promise<`0x${str
     throw bad('run', 'run must be an id such as 0x12ab34.', 'Take it from `commonwatt work status`.');
   const { running } = await client.work.status();
   const ids = running.map(({ dealId }) => dealId).filter((id) => id.startsWith(text.toLowerCase()));
-  return onlyOne(ids, 'run', 'run') as `0x${string}`;
+  return onlyOne(ids, 'run', 'run');
 }
 
 /** Left-aligned columns; the widest cell makes the width. */
