@@ -28,6 +28,9 @@ const LOG_CHUNK = 64 * 1024;
 export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['jobs'] {
   const { ledger, content, jobs, wallet } = rooms;
   const uploads = new Uploads(path.join(rooms.dataDir, 'uploads'), content);
+  const tidy = () => void uploads.tidy().catch(() => undefined);
+  tidy();
+  jobs.taskChanged.on(tidy);
 
   const find = (taskId: string): JobTask => {
     const task = ledger.tasks.get(taskId);
