@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseBytes, parseDuration, parseWhole, table } from './values.ts';
+import type { ApiClient } from '../../api/contract.ts';
+import { findRun, parseBytes, parseDuration, parseWhole, table } from './values.ts';
 
 test.each([
   ['90', 90],
@@ -34,4 +35,16 @@ test('columns line up', () => {
       ['longer', 'x'],
     ]),
   ).toEqual(['A       LONG', 'longer  x']);
+});
+
+test('a run by enough of its id', async () => {
+  const ids = ['0xaaaa11', '0xaaaa22'].map((start) => start.padEnd(66, '0'));
+  const client = {
+    work: { status: async () => ({ running: ids.map((dealId) => ({ dealId })) }) },
+  } as unknown as ApiClient;
+  expect(await findRun(client, '0xAAAA2')).toBe(ids[1]);
+  expect(await findRun(client, '0x'.padEnd(66, 'c'))).toBe('0x'.padEnd(66, 'c'));
+  await expect(findRun(client, '0xaaaa')).rejects.toMatchObject({ field: 'run' });
+  await expect(findRun(client, '0xbbbb')).rejects.toMatchObject({ field: 'run' });
+  await expect(findRun(client, 'all')).rejects.toMatchObject({ code: 'bad-input', field: 'run' });
 });
