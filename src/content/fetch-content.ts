@@ -90,7 +90,7 @@ export async function fetchContent(
       const report = { name: source.name, blocks: 0, bytes: 0, corrupt: 0, failures: 0, dropped: null };
       opened.push({ source, report, inARow: 0 });
     } catch (thrown) {
-      refusals.push(toAppError(thrown));
+      refusals.push(refusalOf(thrown));
     }
   }
   const [refusal] = refusals;
@@ -110,6 +110,20 @@ export async function fetchContent(
     await intake.abandon();
     throw signal?.aborted === true ? new AppError('cancelled', 'Cancelled.', { cause: thrown }) : thrown;
   }
+}
+
+const PEER_WORDS: ReadonlySet<string> = new Set([
+  'not-found',
+  'not-allowed',
+  'bad-input',
+  'peer-unreachable',
+  'cancelled',
+]);
+
+/** The other machine's reason, under a code that cannot be taken for trouble of this one. */
+function refusalOf(thrown: unknown): AppError {
+  const error = toAppError(thrown);
+  return PEER_WORDS.has(error.code) ? error : new AppError('peer-refused', error.message, { cause: error });
 }
 
 /** Lets so many calls run at once, the others in line. */

@@ -50,6 +50,7 @@ export class JobDesk {
       },
       lines: new ProviderLines({ connect: room.connect, log }),
       batcher: new CallBatcher({ sender: account, calls: chain.calls, log }),
+      challenges: new CallBatcher({ sender: account, calls: chain.calls, log }),
       requirements: () => this.#requirements.get(),
       onTask: (task) => this.#onTask(task),
     };
@@ -264,6 +265,7 @@ export class JobDesk {
     clearInterval(this.#ticker);
     for (const flow of this.#flows.values()) flow.dispose();
     this.#room.batcher.close();
+    this.#room.challenges.close();
     this.#room.lines.close();
   }
 

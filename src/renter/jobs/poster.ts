@@ -1,6 +1,7 @@
 import type { Address } from '../../shared/ids.ts';
 import { insist } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
+import { CallBatcher } from './call-batcher.ts';
 import { termsPartsOf } from './assign-task.ts';
 import type { cachedRequirements } from './job-desk-room.ts';
 import { waitingTerms } from './make-terms.ts';
@@ -18,6 +19,8 @@ export class Poster {
   readonly #flows: () => Iterable<TaskFlow>;
   readonly #bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
   readonly #failures = new Map<string, number>();
+  /** Of its own: a post that waits for money holds up no payment and no challenge. */
+  readonly #batcher: CallBatcher;
   readonly #life = new AbortController();
   #posting = false;
   #authorized = false;
@@ -29,6 +32,8 @@ export class Poster {
     bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
   }) {
     this.#room = parts.room;
+    const { account, chain, log } = parts.room;
+    this.#batcher = new CallBatcher({ sender: account, calls: chain.calls, log });
     this.#requirements = parts.requirements;
     this.#flows = parts.flows;
     this.#bountyOf = parts.bountyOf;
@@ -85,10 +90,10 @@ export class Poster {
 
   send(flow: TaskFlow): void {
     const { terms, jobId, specText: text } = flow.task;
-    const { chain, batcher, clock, log } = this.#room;
+    const { chain, clock, log } = this.#room;
     if (!terms || !jobId || flow.task.phase !== 'posting') return;
     const isNeeded = async () => (await chain.reads.jobDeal(jobId)).state === 'none';
-    batcher
+    this.#batcher
       .add(`job:post:${jobId}`, chain.calls.postJob(terms, text), isNeeded, (reason) => {
         if (flow.task.phase === 'posting') flow.set({ detail: `Posting waits: ${reason}` });
       })
@@ -142,5 +147,6 @@ export class Poster {
 
   close(): void {
     this.#life.abort();
+    this.#batcher.close();
   }
 }

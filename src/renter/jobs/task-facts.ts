@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JobEvent } from '../../chain/events.ts';
 import { bytes32ToCid } from '../../content/address.ts';
+import type { AppError, ErrorCode } from '../../shared/errors.ts';
 import type { Bytes32 } from '../../shared/ids.ts';
 import { resultInfoSchema } from '../../shared/job-spec.ts';
 import type { JobTask, JobTaskChange, JobTaskDeal } from '../../store/ledger.ts';
@@ -201,3 +202,8 @@ function settledFacts(event: Extract<JobEvent, { kind: 'JobSettled' }>, task: Jo
       return { deals, ...againOrEnd(task, retries, { reason: 'The provider brought no result in time.', refund, at }) };
   }
 }
+
+const OWN_TROUBLE: ReadonlySet<ErrorCode> = new Set(['disk-full', 'network-down', 'internal', 'locked', 'conflict']);
+
+/** Whether a failure to fetch or check a result says nothing about its provider. */
+export const isOwnTrouble = ({ code }: AppError): boolean => OWN_TROUBLE.has(code);

@@ -22,6 +22,7 @@ import {
   endOf,
   isDealOver,
   isTaskOver,
+  isOwnTrouble,
   taskFactsOf,
   verdictOfTask,
   withDeal,
@@ -32,6 +33,8 @@ import { TaskLines } from './task-lines.ts';
 export interface FlowRoom extends JobDeskRoom {
   lines: ProviderLines;
   batcher: CallBatcher;
+  /** Challenges lock money, which may be missing: what is stuck there holds nothing else up. */
+  challenges: CallBatcher;
   /** The task was written: whoever counts and shows looks again; `over` once at its end. */
   onTask(task: JobTask): void;
 }
@@ -176,7 +179,8 @@ export class TaskFlow {
       this.set({ phase: 'cancelled', detail: CANCELLED, refund: 0n, endedAt: this.#room.clock.now() });
       return;
     }
-    if (phase === 'open' || phase === 'refunding') {
+    // A copy that somebody has taken is under way: the contract takes nothing back then.
+    if (phase === 'refunding' || (phase === 'open' && currentDeals(this.#task).length === 0)) {
       this.set({ phase: 'refunding', detail: CANCELLED });
       await this.#cancelOnChain();
       if (this.#task.phase === 'refunding' || this.#task.phase === 'cancelled') return;
@@ -309,6 +313,7 @@ export class TaskFlow {
 
   async #fetchAndCheck(onChain: IndexedJobDeal, cid: string): Promise<void> {
     const { content, clock } = this.#room;
+    const agreed = this.#task.detail;
     try {
       if (content.has(cid)) await content.pin(cid, resultPin(this.taskId));
       else await this.#fetch(onChain, cid);
@@ -317,7 +322,7 @@ export class TaskFlow {
         spec: this.spec,
         cid,
         run: { tookSeconds: (onChain.submittedAt ?? clock.now()) - onChain.assignedAt },
-        agreed: this.#task.detail,
+        agreed,
         seed: this.#room.randomSeed(),
       });
       this.#attempt = 0;
@@ -370,16 +375,16 @@ export class TaskFlow {
       });
       return;
     }
-    // Not the provider's fault: the owner may mend it while the window lasts.
-    if (error.field === 'inputs') {
+    // Not the provider's fault: the owner may mend it while the window lasts, and nobody is accused.
+    if (error.field === 'inputs' || (!paid && isOwnTrouble(error))) {
       this.set({ detail: error.message });
       this.#tell('error', 'A result cannot be checked', error.message);
       this.later();
       return;
     }
     const tampered = error.code === 'bad-input' || error.code === 'over-limit';
-    const window = this.#task.terms?.window ?? 0;
-    if (!paid && (tampered || now > onChain.until - Math.floor(window / LAST_PART))) {
+    const lastPart = Math.floor((this.#task.terms?.window ?? 0) / LAST_PART);
+    if (!paid && (tampered || now > onChain.until - lastPart)) {
       const verdict = this.#verdict(false, `The result cannot be had: ${error.message}`);
       this.set({ verdict: { ...verdict }, detail: verdict.reason });
       await this.#judged(verdict, onChain);
@@ -462,23 +467,15 @@ export class TaskFlow {
   async #expire({ dealId, offerId }: Pick<JobTaskDeal, 'dealId' | 'offerId'>): Promise<void> {
     const { terms } = this.#task;
     if (!terms) return;
-    await this.#send(
-      'expire',
-      dealId,
-      this.#room.chain.calls.expireJob(terms, offerId),
-      (state) => state === 'assigned',
-    );
+    const call = this.#room.chain.calls.expireJob(terms, offerId);
+    await this.#send('expire', dealId, call, (state) => state === 'assigned');
   }
 
   async #cancelOnChain(): Promise<void> {
     const { terms, jobId } = this.#task;
     if (!terms || !jobId) return;
-    const sent = await this.#send(
-      'cancel',
-      jobId,
-      this.#room.chain.calls.cancelJob(terms),
-      (state) => state === 'open',
-    );
+    const call = this.#room.chain.calls.cancelJob(terms);
+    const sent = await this.#send('cancel', jobId, call, (state) => state === 'open');
     if (!sent) this.later();
   }
 
@@ -489,9 +486,9 @@ export class TaskFlow {
     call: Parameters<CallBatcher['add']>[1],
     isState: (state: string) => boolean,
   ): Promise<boolean> {
-    const { batcher, chain } = this.#room;
+    const { batcher, challenges, chain } = this.#room;
     const needed = async () => isState((await chain.reads.jobDeal(id)).state);
-    return batcher.add(`job:${what}:${id}`, call, needed, (reason) => {
+    return (what === 'challenge' ? challenges : batcher).add(`job:${what}:${id}`, call, needed, (reason) => {
       if (this.#told !== reason) this.set({ detail: `Waits: ${reason}` });
       this.#told = reason;
     });
