@@ -122,7 +122,6 @@ export const verificationSchema = z.discriminatedUnion('tier', [
   /** T3: arithmetic far cheaper than the work proves it. Kernels only. */
   z.strictObject({ tier: z.literal('certificate') }),
 ]);
-export type Verification = z.infer<typeof verificationSchema>;
 
 const secretNames = z
   .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be a variable name'))
