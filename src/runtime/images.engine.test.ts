@@ -48,7 +48,7 @@ describe.skipIf(!hasEngine)('images (needs a running Docker engine)', () => {
   test('an unreachable registry and a wrong name are told apart from a broken engine', async () => {
     await expect(it.engine.pull('127.0.0.1:1/nothing:1', {})).rejects.toMatchObject({
       code: 'image-missing',
-      field: 'spec.image',
+      field: 'registry',
     });
     await expect(it.engine.pull('Not//Valid', {})).rejects.toMatchObject({ code: 'bad-input', field: 'spec.image' });
   });

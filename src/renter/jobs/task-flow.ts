@@ -229,7 +229,9 @@ export class TaskFlow {
         await this.#accept();
         return;
       case 'refunding':
-        await this.#cancelOnChain();
+        // Somebody was quicker than the cancelling: what is taken runs to its end.
+        if (currentDeals(this.#task).length > 0) await this.#stepCopies();
+        else await this.#cancelOnChain();
         return;
       case 'verified':
       case 'failed':
