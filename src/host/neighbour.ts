@@ -66,9 +66,13 @@ export function createNeighbour(options: {
         const features = [...new Set([...offer.features, 'practice neighbour'])];
         await client.share.start({ commandId: crypto.randomUUID(), offer: { ...offer, features } });
       }
+      // A practice network from before there were jobs still has rentals.
+      await client.work.start({ commandId: crypto.randomUUID(), claimsOpen: true }).catch((thrown: unknown) => {
+        log.warn({ error: toAppError(thrown).message }, 'the practice neighbour takes no jobs');
+      });
       state.set({
         state: 'on',
-        detail: 'A second host on this computer shares its processor.',
+        detail: 'A second host on this computer shares its processor and takes jobs.',
         wallet: wallet.address,
       });
     } catch (thrown) {

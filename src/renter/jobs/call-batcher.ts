@@ -116,7 +116,7 @@ export class CallBatcher {
         const refusal = await this.#insist(item.call, item.key, item.onWaiting);
         if (refusal === null) item.done(true);
         // Somebody else has done it meanwhile, or it has come to nothing.
-        else if (await stillNeeded(item)) item.failed(refusal);
+        else if (await item.isNeeded()) item.failed(refusal);
         else item.done(false);
       } catch (thrown) {
         item.failed(toAppError(thrown));
@@ -139,5 +139,3 @@ export class CallBatcher {
     return refusal ?? new AppError('reverted', `The contract refuses to ${call.label}.`);
   }
 }
-
-const stillNeeded = (item: Item): Promise<boolean> => item.isNeeded();
