@@ -139,6 +139,34 @@ export interface RentalContext {
   storageQuota: boolean;
 }
 
+/** What holds for every container of a stranger, rental or job: no privileges to gain, every resource capped. Bytes, cores. */
+export function strangersLimits({ memory, cpus, pids }: { memory: number; cpus: number; pids: number }): HostConfig {
+  return {
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges:true'],
+    Privileged: false,
+    Memory: memory,
+    // Equal to Memory: no swap, so that one container cannot make the whole computer crawl.
+    MemorySwap: memory,
+    NanoCpus: Math.max(10_000_000, Math.floor(cpus * 1e9)),
+    PidsLimit: pids,
+    // Training loaders pass batches through it; it counts against Memory.
+    ShmSize: Math.floor(memory / 2),
+    // No nproc: it counts the processes of a user id on the whole computer, the owner's own included. PidsLimit caps.
+    Ulimits: [
+      { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
+      { Name: 'core', Soft: 0, Hard: 0 },
+    ],
+    // Where memory runs out, the kernel takes a stranger's work before the owner's.
+    OomScoreAdj: 500,
+    IpcMode: 'private',
+    Init: true,
+    LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } },
+    RestartPolicy: { Name: 'no' },
+    AutoRemove: false,
+  };
+}
+
 /**
  * A rental's container: no privileges to gain, a short list of capabilities, every resource capped, the guard's network.
  * @throws AppError bad-input for refused variables, unsupported for cards no engine hands over.
@@ -175,30 +203,9 @@ export function rentalOptions(plan: DealPlan, context: RentalContext): Container
     },
     HostConfig: withCgroupns({
       NetworkMode: `container:${context.guardId}`,
-      CapDrop: ['ALL'],
+      ...strangersLimits({ memory, cpus, pids: limits.pids }),
       CapAdd: RENTAL_CAPABILITIES,
-      SecurityOpt: ['no-new-privileges:true'],
-      Privileged: false,
       ReadonlyRootfs: false,
-      Memory: memory,
-      // Equal to Memory: no swap, so one rental cannot make the whole computer crawl.
-      MemorySwap: memory,
-      NanoCpus: Math.max(10_000_000, Math.floor(cpus * 1e9)),
-      PidsLimit: limits.pids,
-      // Training loaders pass batches through it; it counts against Memory.
-      ShmSize: Math.floor(memory / 2),
-      // No nproc: it counts the processes of a user id on the whole computer, the owner's own included. PidsLimit caps.
-      Ulimits: [
-        { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
-        { Name: 'core', Soft: 0, Hard: 0 },
-      ],
-      // Where memory runs out, the kernel takes a stranger's work before the owner's.
-      OomScoreAdj: 500,
-      IpcMode: 'private',
-      Init: true,
-      LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } },
-      RestartPolicy: { Name: 'no' },
-      AutoRemove: false,
       ...(context.storageQuota ? { StorageOpt: { size: String(disk) } } : {}),
       ...gpuRequests(limits.gpuIds, context.info),
     }),

@@ -8,6 +8,7 @@ import {
   LABELS,
   refuseVariables,
   specDigest,
+  strangersLimits,
   withCgroupns,
 } from './create-options.ts';
 import type { EngineInfo } from './engine.ts';
@@ -98,9 +99,7 @@ export function jobOptions(
     },
     HostConfig: withCgroupns({
       NetworkMode: context.guardId === null ? 'none' : `container:${context.guardId}`,
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges:true'],
-      Privileged: false,
+      ...strangersLimits({ memory, cpus, pids: limits.pids }),
       ReadonlyRootfs: true,
       Mounts: [
         {
@@ -113,22 +112,6 @@ export function jobOptions(
       ],
       // It counts against Memory. Programs that compile for themselves run what they put there.
       Tmpfs: { '/tmp': `size=${Math.floor(memory / 2)},mode=1777,nosuid,nodev,exec` },
-      Memory: memory,
-      MemorySwap: memory,
-      NanoCpus: Math.max(10_000_000, Math.floor(cpus * 1e9)),
-      PidsLimit: limits.pids,
-      ShmSize: Math.floor(memory / 2),
-      // No nproc: it counts the processes of a user id on the whole computer. PidsLimit caps.
-      Ulimits: [
-        { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
-        { Name: 'core', Soft: 0, Hard: 0 },
-      ],
-      OomScoreAdj: 500,
-      IpcMode: 'private',
-      Init: true,
-      LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } },
-      RestartPolicy: { Name: 'no' },
-      AutoRemove: false,
       ...gpuRequests(limits.gpuIds, context.info),
     }),
   };
