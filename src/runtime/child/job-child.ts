@@ -163,6 +163,7 @@ function runThread(
   return promise;
 }
 
+/** @param folder of the run: where this process was started, whatever its name belongs to by now */
 async function main(folder: string): Promise<void> {
   const setup = readRunFile(folder, RUN_FILES.setup, setupSchema);
   if (setup === null) throw new Error('There is nothing to run.');
@@ -170,6 +171,8 @@ async function main(folder: string): Promise<void> {
   const claim = { pid: process.pid, startTicks: processTicks('self')?.startTicks ?? null, startedAtMs };
   // Fails where another process was faster: one run, one process.
   writeFileSync(path.join(folder, RUN_FILES.process), JSON.stringify(claim), { flag: 'wx', mode: 0o600 });
+  // Whoever clears a run takes the setup first and looks for the claim then: one of the two sees the other.
+  if (readRunFile(folder, RUN_FILES.setup, setupSchema) === null) throw new Error('The run was cleared.');
   // Its variables may be secrets: they are in memory now, and on the disk no longer.
   if (setup.work.type === 'wasm') writeRunFile(folder, RUN_FILES.setup, { ...setup, work: { ...setup.work, env: {} } });
   try {
@@ -189,6 +192,5 @@ async function main(folder: string): Promise<void> {
   }
 }
 
-const [folder] = process.argv.slice(2);
-await main(folder ?? '');
+await main('.');
 process.exit(0);

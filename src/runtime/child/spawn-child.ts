@@ -37,7 +37,6 @@ export function spawnChild(folder: string): ChildProcess {
     `--max-old-space-size=${OWN_HEAP_MB}`,
     ...(fenced ? permissions : []),
     fileURLToPath(sibling(import.meta.url, 'job-child')),
-    folder,
   ];
   // Inside the desktop app the executable is Electron's; the variable makes it plain Node. Windows cannot do without its root.
   const root = process.env['SystemRoot'];
@@ -45,7 +44,8 @@ export function spawnChild(folder: string): ChildProcess {
   const trouble = openSync(path.join(folder, RUN_FILES.trouble), 'a', 0o600);
   try {
     const child = spawn(process.execPath, args, {
-      cwd: path.dirname(folder),
+      // Not by its name: once the folder is cleared, another run's may stand in its place.
+      cwd: folder,
       env,
       detached: true,
       stdio: ['ignore', 'ignore', trouble],
