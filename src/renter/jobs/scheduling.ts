@@ -150,7 +150,8 @@ export class Scheduling {
 
   /** One cycle now. Resolves once every provider it chose has answered and what they took is on chain. */
   async trigger(): Promise<{ assigned: number; waiting: number; taskIds: string[] }> {
-    await this.#running?.catch(() => undefined);
+    // One that ends may have started the next, and neither was asked for.
+    while (this.#running) await this.#running.catch(() => undefined);
     // Whoever triggers wants everybody asked.
     this.#leftOut.clear();
     const chosen = await this.#cycle(true);
