@@ -78,18 +78,61 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(await world.desk.submit(file, 'same-command')).toEqual(first);
   });
 
-  test('work that fails is paid, and says how it failed', async () => {
+  const allFail = () => {
     for (const { runtimes } of world.providers) {
       runtimes.onStart = (process) => {
         process.say(2, 'no such file\n');
         process.exit(3);
       };
     }
-    const { taskIds } = await world.submit();
+  };
+  const inReview = ({ phase }: JobTask) => phase === 'review';
+
+  test('work that fails is paid at once where its owner wants no say, and says how it failed', async () => {
+    allFail();
+    const { taskIds } = await world.submit({ review: 'never' });
     const task = await world.ended(taskIds[0]!);
     expect(task).toMatchObject({ phase: 'failed', paid: WATT });
     expect(task.detail).toContain('exit code 3');
     expect(await resultFile(task, 'logs/stderr')).toBe('no such file\n');
+  });
+
+  test('work that fails waits for its owner’s word: accepted, it is paid', async () => {
+    allFail();
+    const { taskIds } = await world.submit();
+    const [taskId] = taskIds as [string];
+    const waits = await world.until(taskId, inReview);
+    expect(waits).toMatchObject({ paid: null, detail: expect.stringContaining('exit code 3') });
+    expect(world.desk.flow(taskId)?.review).toMatchObject({ bond: WATT / 10n });
+    expect(world.notes).toMatchObject([{ level: 'warning', title: 'A result waits for your word' }]);
+    expect(await resultFile(waits, 'logs/stderr')).toBe('no such file\n');
+    world.desk.accept(taskId);
+    expect(() => world.desk.accept(taskId)).toThrow('No result of this job waits for your word.');
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'failed', paid: WATT });
+  });
+
+  test('rejected, it is challenged; a jury that never meets pays the provider all the same', async () => {
+    allFail();
+    const { taskIds } = await world.submit();
+    const [taskId] = taskIds as [string];
+    await world.until(taskId, inReview);
+    await world.desk.reject(taskId, 'The file is in the inputs');
+    await expect(world.desk.reject(taskId, 'twice')).rejects.toMatchObject({ code: 'conflict', field: 'taskId' });
+    const task = await world.ended(taskId);
+    expect(task).toMatchObject({ phase: 'failed', verdict: { valid: false, run: { exitCode: 3 } } });
+    expect(task.detail).toContain('You rejected it: The file is in the inputs.');
+    expect(world.renter.chain.jobDeal(task.deals[0]!.dealId)?.challenger).toBe(world.renter.account);
+  });
+
+  test('without a word it is paid when the window is over, also by another life of this host', async () => {
+    const { taskIds } = await world.submit({ review: 'always' });
+    const [taskId] = taskIds as [string];
+    const { terms } = await world.until(taskId, inReview);
+    world.kill();
+    await world.startDesk();
+    expect(world.task(taskId).phase).toBe('review');
+    await world.jump(terms!.window + 15);
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'verified', paid: WATT });
   });
 
   test('an array is spread over every provider, each task paid once, told once', async () => {

@@ -77,6 +77,14 @@ export const jobSchema = z.object({
   /** The result folder is on this computer and checked against its content id. */
   resultHere: z.boolean(),
   verdict: verdictSchema.nullable(),
+  /** The result waits for its owner: accept or reject it until then (unix seconds), afterwards it is paid. */
+  review: z
+    .object({
+      until: unixSecondsSchema,
+      /** What rejecting locks until the dispute is over. */
+      bond: amountSchema,
+    })
+    .nullable(),
   postedAt: unixSecondsSchema.nullable(),
   /** By when the current attempt has to be submitted. */
   deadline: unixSecondsSchema.nullable(),
@@ -188,6 +196,16 @@ export const jobsContract = {
   cancel: oc
     .route({ method: 'POST', path: '/jobs/{taskId}/cancel' })
     .input(task.extend({ commandId: commandIdSchema }))
+    .output(jobSchema),
+  /** Pays a result that waits for its owner. @throws conflict where none does */
+  accept: oc
+    .route({ method: 'POST', path: '/jobs/{taskId}/accept', summary: 'Pay a result that waits for you' })
+    .input(task.extend({ commandId: commandIdSchema }))
+    .output(jobSchema),
+  /** Challenges a result that waits for its owner: a jury decides. @throws conflict, insufficient-funds for the bond */
+  reject: oc
+    .route({ method: 'POST', path: '/jobs/{taskId}/reject', summary: 'Challenge a result that waits for you' })
+    .input(task.extend({ commandId: commandIdSchema, reason: z.string().trim().min(1).max(300) }))
     .output(jobSchema),
   /** Submits the same work again, as a new job. */
   rerun: oc

@@ -48,6 +48,7 @@ export const JOB_TASK_PHASES = [
   'assigned',
   'submitted',
   'verifying',
+  'review',
   'accepting',
   'refunding',
   'verified',

@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.ts';
 import { formatSeconds } from '../../shared/time.ts';
 import type { Command, CommandContext } from './command.ts';
 import { follow } from './session-commands.ts';
-import { findTask, money, parseWhole, table } from './values.ts';
+import { findTask, moment, money, parseWhole, table } from './values.ts';
 
 type JobFileInput = ApiInputs['jobs']['submit']['file'];
 
@@ -100,13 +100,22 @@ const describe = (job: Job): string[] => [
     ]),
     ...(job.verdict === null ? [] : [['Checked', `${job.verdict.tier}: ${job.verdict.reason}`]]),
     ...(job.resultCid === null ? [] : [['Result', job.resultCid]]),
+    ...(job.review === null
+      ? []
+      : [
+          ['Your word', `job accept, or job reject, which locks ${money(job.review.bond, job.token)}`],
+          ['Paid', `by itself at ${moment(job.review.until)} UTC`],
+        ]),
   ]),
   ...job.waiting.map(({ reason, offers }) => `  ${offers} offers: ${reason}`),
 ];
 
 const isOver = ({ status }: Job): boolean => status === 'verified' || status === 'failed' || status === 'cancelled';
 
-/** Says each change on stderr until every task has ended. */
+/** Nothing happens to it any more without its owner. */
+const isStill = (job: Job): boolean => isOver(job) || job.review !== null;
+
+/** Says each change on stderr until every task has ended or waits for its owner's word. */
 async function untilOver(client: ApiClient, taskIds: readonly string[], context: CommandContext): Promise<Job[]> {
   let ended = 0;
   return Promise.all(
@@ -115,9 +124,9 @@ async function untilOver(client: ApiClient, taskIds: readonly string[], context:
       for await (const job of await client.jobs.watch({ taskId }, { signal: context.signal })) {
         const line = `${job.status}${job.detail === '' ? '' : `: ${job.detail}`}`;
         if (taskIds.length === 1 && line !== said) context.say((said = line));
-        if (!isOver(job)) continue;
+        if (!isStill(job)) continue;
         ended += 1;
-        if (taskIds.length > 1) context.say(`${ended} of ${taskIds.length} tasks ended.`);
+        if (taskIds.length > 1) context.say(`${ended} of ${taskIds.length} tasks have ended or wait for you.`);
         return job;
       }
       throw new AppError('cancelled', 'Cancelled. The job goes on.', { next: `See commonwatt job status ${taskId}.` });
@@ -139,7 +148,7 @@ export const jobCommands: readonly Command[] = [
     name: 'job submit',
     about: 'submit a job: a file (job.yaml, compose, Nosana, Bacalhau, Akash; - for stdin), or `-- docker run …`',
     args: ['[file]'],
-    options: { ...fileOptions, wait: { type: 'boolean', about: 'wait until every task has ended' } },
+    options: { ...fileOptions, wait: { type: 'boolean', about: 'wait until every task has ended or needs you' } },
     async run(context) {
       const client = await context.api();
       const file = await jobOf(client, context);
@@ -201,7 +210,7 @@ export const jobCommands: readonly Command[] = [
     name: 'job status',
     about: 'one task: where it stands, why it waits, what it cost',
     args: ['<task>'],
-    options: { wait: { type: 'boolean', about: 'wait until it has ended' } },
+    options: { wait: { type: 'boolean', about: 'wait until it has ended or needs you' } },
     async run(context) {
       const client = await context.api();
       const taskId = await findTask(client, context.args[0] ?? '');
@@ -261,6 +270,36 @@ export const jobCommands: readonly Command[] = [
       const client = await context.api();
       const taskId = await findTask(client, context.args[0] ?? '');
       const job = await client.jobs.cancel({ taskId, commandId: crypto.randomUUID() });
+      context.print(job, describe(job));
+    },
+  },
+  {
+    name: 'job accept',
+    about: 'pay a result that waits for you',
+    args: ['<task>'],
+    async run(context) {
+      const client = await context.api();
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const job = await client.jobs.accept({ taskId, commandId: crypto.randomUUID() });
+      context.print(job, describe(job));
+    },
+  },
+  {
+    name: 'job reject',
+    about: 'challenge a result that waits for you: a jury decides, your bond is locked until then',
+    args: ['<task>'],
+    options: { why: { type: 'string', value: 'TEXT', about: 'what is wrong with it' } },
+    async run(context) {
+      const client = await context.api();
+      const reason = context.options.text('why');
+      if (reason === undefined) {
+        throw new AppError('bad-input', 'Say what is wrong with the result.', {
+          field: '--why',
+          next: 'Write for example: --why "the log shows no error of mine".',
+        });
+      }
+      const taskId = await findTask(client, context.args[0] ?? '');
+      const job = await client.jobs.reject({ taskId, commandId: crypto.randomUUID(), reason });
       context.print(job, describe(job));
     },
   },

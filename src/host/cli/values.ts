@@ -129,3 +129,6 @@ export function table(rows: readonly (readonly string[])[]): string[] {
       .trimEnd(),
   );
 }
+
+/** Unix seconds as "2026-11-21 07:30:00" UTC. */
+export const moment = (at: number): string => new Date(at * 1000).toISOString().slice(0, 19).replace('T', ' ');

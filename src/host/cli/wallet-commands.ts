@@ -4,7 +4,7 @@ import { parseAmount } from '../../shared/money.ts';
 import { toAddress } from '../../shared/ids.ts';
 import type { Command, CommandContext, OptionSpec } from './command.ts';
 import { readSecret } from './prompt.ts';
-import { findToken, money, parseDuration, parseWhole, table } from './values.ts';
+import { findToken, moment, money, parseDuration, parseWhole, table } from './values.ts';
 
 const passwordFile: OptionSpec = { type: 'string', value: 'FILE', about: 'read the password from a file, - for stdin' };
 const tokenOption: OptionSpec = { type: 'string', value: 'SYMBOL', about: 'which token; default the market’s own' };
@@ -171,7 +171,7 @@ export const walletCommands: readonly Command[] = [
       const limit = parseWhole(context.options.text('limit') ?? '100', '--limit', { min: 1, max: 500 });
       const moves = await (await context.api()).wallet.history({ limit });
       const rows = moves.map(({ at, kind, amount, token, rentalId }) => [
-        new Date(at * 1000).toISOString().slice(0, 19).replace('T', ' '),
+        moment(at),
         kind,
         money(amount, token),
         rentalId?.slice(0, 10) ?? '',

@@ -241,6 +241,8 @@ function fileOf({ model_type, reward, x, y, params }: FoundingJobRequest): JobFi
     token: 'WATT',
     timeouts: { runSeconds: RUN_SECONDS },
     verification: { tier: 'certificate' },
+    // These endpoints have no word for a result that waits for its owner.
+    review: 'never',
   });
 }
 

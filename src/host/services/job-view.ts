@@ -17,6 +17,7 @@ const STATUS_OF: Record<JobTaskPhase, JobStatus> = {
   assigned: 'assigned',
   submitted: 'completed',
   verifying: 'completed',
+  review: 'completed',
   accepting: 'completed',
   verified: 'verified',
   failed: 'failed',
@@ -50,6 +51,7 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
   const why = task.phase === 'open' ? jobs.scheduling.reasonsOf(task.taskId) : null;
   const waiting = (why?.reasons ?? []).map(({ reason, offers }) => ({ reason, offers }));
   const verdict = verdictOfTask(task);
+  const review = flow?.review ?? null;
   const current = new Set(currentDeals(task).map(({ dealId }) => dealId));
   const runOf = (deal: JobTaskDeal): Job['runs'][number] => {
     const offer = chain.offer(deal.offerId);
@@ -96,6 +98,7 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
     resultCid: task.resultCid,
     resultHere: task.resultCid !== null && verdict !== null && content.has(task.resultCid),
     verdict: verdict && { tier: verdict.tier, valid: verdict.valid, reason: verdict.reason, checks: verdict.checks },
+    review: review && { until: review.until, bond: `${review.bond}` },
     postedAt: (task.jobId && chain.job(task.jobId)?.postedAt) ?? null,
     deadline: isTaskOver(task) ? null : (task.terms?.deadline ?? null),
     endedAt: task.endedAt,

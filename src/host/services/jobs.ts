@@ -163,6 +163,14 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
       await deskOf(find(taskId)).cancel(taskId);
       return view(taskId);
     },
+    accept: async ({ taskId }) => {
+      deskOf(find(taskId)).accept(taskId);
+      return view(taskId);
+    },
+    reject: async ({ taskId, reason }) => {
+      await deskOf(find(taskId)).reject(taskId, reason);
+      return view(taskId);
+    },
     rerun: async ({ taskId, commandId }) => {
       const task = find(taskId);
       return { ...(await deskOf(task).rerun(task, commandId)), status: 'Job submitted' };

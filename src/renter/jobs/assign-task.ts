@@ -8,7 +8,8 @@ import type { IndexedOffer } from '../../store/market-rows.ts';
 import { jobTermsFromText, jobTermsToText } from '../../store/terms-text.ts';
 import { assignedTerms, type TermsParts } from './make-terms.ts';
 import { askJob } from './provider-lines.ts';
-import type { FlowRoom, TaskFlow } from './task-flow.ts';
+import type { FlowRoom } from './job-desk-room.ts';
+import type { TaskFlow } from './task-flow.ts';
 
 const ASK_TIMEOUT_MS = 15_000;
 /** An acceptance has to hold until its transaction is in a block. */

@@ -3,9 +3,10 @@ import type { ContentStore } from '../../content/content-store.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Clock } from '../../shared/time.ts';
-import type { Ledger, Notification } from '../../store/ledger.ts';
+import type { JobTask, Ledger, Notification } from '../../store/ledger.ts';
 import type { SpendingPolicy } from '../../wallet/spending-policy.ts';
-import type { ConnectToProvider } from './provider-lines.ts';
+import type { CallBatcher } from './call-batcher.ts';
+import type { ConnectToProvider, ProviderLines } from './provider-lines.ts';
 
 /** Who pays: the main wallet, or a named practice account. */
 export interface RenterAccount {
@@ -40,6 +41,16 @@ export interface JobDeskRoom {
   onWaiting(): void;
   /** A sentence the owner should see. */
   notify(level: Notification['level'], title: string, body: string, taskId: string): void;
+}
+
+/** What every task needs besides. */
+export interface FlowRoom extends JobDeskRoom {
+  lines: ProviderLines;
+  batcher: CallBatcher;
+  /** Challenges lock money, which may be missing: what is stuck there holds nothing else up. */
+  challenges: CallBatcher;
+  /** The task was written: whoever counts and shows looks again; `over` once at its end. */
+  onTask(task: JobTask): void;
 }
 
 const FRESH_MS = 30_000;

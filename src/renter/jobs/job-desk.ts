@@ -12,13 +12,13 @@ import { specText } from '../job-files/spec-text.ts';
 import { assignTask, recoverAssigning, type Refusal } from './assign-task.ts';
 import { batchSummary } from './batch-summary.ts';
 import { CallBatcher } from './call-batcher.ts';
-import { cachedRequirements, type JobDeskRoom } from './job-desk-room.ts';
+import { cachedRequirements, type FlowRoom, type JobDeskRoom } from './job-desk-room.ts';
 import { askJob, ProviderLines } from './provider-lines.ts';
 import { Poster } from './poster.ts';
 import { rerunFile } from './rerun-file.ts';
 import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
 import { currentDeals, isTaskOver } from './task-facts.ts';
-import { TaskFlow, type FlowRoom } from './task-flow.ts';
+import { TaskFlow } from './task-flow.ts';
 
 const TICK_MS = 1000;
 const PAGE = 1000;
@@ -189,13 +189,18 @@ export class JobDesk {
 
   /** Before anybody took it: the bounty comes back. @throws AppError conflict */
   async cancel(taskId: string): Promise<void> {
-    const task = this.#room.ledger.tasks.get(taskId);
-    if (!task || task.account !== this.address)
-      throw new AppError('not-found', 'There is no such job.', { field: 'taskId' });
-    if (task.phase === 'cancelled') return;
-    const flow = this.#flows.get(taskId);
-    if (!flow) throw new AppError('conflict', 'This job has ended already.', { field: 'taskId' });
-    await flow.cancel();
+    if (this.#room.ledger.tasks.get(taskId)?.phase === 'cancelled') return;
+    await this.#open(taskId).cancel();
+  }
+
+  /** Pays a result that waits for its owner's word. @throws AppError not-found, conflict */
+  accept(taskId: string): void {
+    this.#open(taskId).accept();
+  }
+
+  /** Challenges it, for a reason in the owner's words. @throws AppError not-found, conflict, insufficient-funds */
+  async reject(taskId: string, reason: string): Promise<void> {
+    await this.#open(taskId).reject(reason);
   }
 
   /** What one provider's run writes, live. @throws AppError not-found, peer-unreachable */
@@ -342,6 +347,15 @@ export class JobDesk {
       }, 5000);
       timer.unref();
     });
+  }
+
+  /** @throws AppError not-found, conflict where it has ended */
+  #open(taskId: string): TaskFlow {
+    const flow = this.#flows.get(taskId);
+    if (flow) return flow;
+    if (this.#room.ledger.tasks.get(taskId)?.account === this.address)
+      throw new AppError('conflict', 'This job has ended already.', { field: 'taskId' });
+    throw new AppError('not-found', 'There is no such job.', { field: 'taskId' });
   }
 
   #running(taskId: string, dealId?: Bytes32): { provider: { wallet: Address; peerKey: Bytes32 }; dealId: Bytes32 } {

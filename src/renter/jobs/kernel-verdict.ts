@@ -5,8 +5,8 @@ import { parseTable, tableFormatOf } from '../../shared/table.ts';
 import { verifyKernelResult } from '../../verify/certificates/verify-kernel-result.ts';
 import type { TaskVerdict } from './task-facts.ts';
 
-/** A kernel with so many times its table in memory cannot have run out of it. */
-const MEMORY_OF_TABLE = 16;
+/** A kernel with so many times its table in memory cannot have run out of it: a digit becomes eight bytes, in a few copies. */
+const MEMORY_OF_TABLE = 48;
 
 /** One kernel's run and everything needed to judge it. Can be sent to a thread. */
 export interface KernelCase {

@@ -3,9 +3,9 @@ import { insist } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { termsPartsOf } from './assign-task.ts';
-import type { cachedRequirements } from './job-desk-room.ts';
+import type { cachedRequirements, FlowRoom } from './job-desk-room.ts';
 import { waitingTerms } from './make-terms.ts';
-import type { FlowRoom, TaskFlow } from './task-flow.ts';
+import type { TaskFlow } from './task-flow.ts';
 
 /** Posted in one transaction at most. */
 const POST_TOGETHER = 20;

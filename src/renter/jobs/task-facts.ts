@@ -3,7 +3,7 @@ import type { JobEvent } from '../../chain/events.ts';
 import { bytes32ToCid } from '../../content/address.ts';
 import type { AppError, ErrorCode } from '../../shared/errors.ts';
 import type { Bytes32 } from '../../shared/ids.ts';
-import { resultInfoSchema } from '../../shared/job-spec.ts';
+import { resultInfoSchema, type JobFile, type ResultInfo } from '../../shared/job-spec.ts';
 import type { JobTask, JobTaskChange, JobTaskDeal } from '../../store/ledger.ts';
 
 /** Detail of a task that its owner took back: tells it from one that failed while its refund is on the way. */
@@ -44,13 +44,26 @@ export function endOf(task: Pick<JobTask, 'verdict'>, at: number): JobTaskChange
   if (verdict && !verdict.valid) {
     return { phase: 'failed', detail: `It was paid although: ${verdict.reason}`.slice(0, 500), endedAt: at };
   }
-  if (run && (run.exitCode !== 0 || run.reason !== 'exited')) {
-    return { phase: 'failed', detail: failureOf(run), endedAt: at };
+  if (run && isFailed(run)) {
+    const detail = `${endText(run)} The provider did its work and was paid; the logs are kept.`;
+    return { phase: 'failed', detail, endedAt: at };
   }
   return { phase: 'verified', detail: verdict?.reason ?? 'Paid.', endedAt: at };
 }
 
-const REASONS: Record<z.infer<typeof resultInfoSchema>['reason'], string> = {
+/**
+ * Why a result that passed every check still waits for its owner's word; null where it does not. A failure that arithmetic
+ * cannot bear out may be invented.
+ */
+export function doubtOf({ run, tier }: TaskVerdict, review: JobFile['review']): string | null {
+  const failed = run !== null && isFailed(run);
+  const proven = !failed || (tier === 'certificate' && run.reason === 'exited');
+  if (review === 'never' || (review === 'failures' && proven)) return null;
+  const what = failed ? `${endText(run)} Look at its log.` : 'The result is here.';
+  return `${what} Accept it, or reject it; if you say nothing it is paid when the time for that is over.`;
+}
+
+const REASONS: Record<ResultInfo['reason'], string> = {
   exited: 'The program ended',
   'run-timeout': 'It ran longer than it was allowed to',
   'out-of-memory': 'It needed more memory than it was given',
@@ -59,10 +72,12 @@ const REASONS: Record<z.infer<typeof resultInfoSchema>['reason'], string> = {
   'input-failed': 'The provider could not begin with what this job names',
 };
 
-function failureOf({ exitCode, reason, detail }: z.infer<typeof resultInfoSchema>): string {
+const isFailed = ({ exitCode, reason }: ResultInfo): boolean => exitCode !== 0 || reason !== 'exited';
+
+function endText({ exitCode, reason, detail }: ResultInfo): string {
   const code = exitCode === null ? '' : ` with exit code ${exitCode}`;
   const more = detail === '' ? '' : ` ${detail}`;
-  return `${REASONS[reason]}${reason === 'exited' ? code : ''}.${more} The provider did its work and was paid; the logs are kept.`;
+  return `${REASONS[reason]}${reason === 'exited' ? code : ''}.${more}`;
 }
 
 /** Another attempt, or the end where they are used up. The bounty is back in the deposit account. */
