@@ -1,5 +1,9 @@
 /** A renter's jobs from submission to payment, against the real contracts and the product's own providers. */
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { serveGateway } from '../src/content/serve-blocks.ts';
 import { readAll } from '../src/renter/jobs/check-result.ts';
 import { runKernel } from '../src/runtime/kernels/run-kernel.ts';
 import { kernelSample } from '../src/shared/kernel-samples.ts';
@@ -218,6 +222,42 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(task).toMatchObject({ phase: 'failed', refund: WATT, attempts: 2 });
     expect(world.notes.at(-1)).toMatchObject({ level: 'error' });
     await world.jump(700);
+  });
+
+  test('a result whose provider cannot be reached comes from a gateway', async () => {
+    // No line for bytes is open yet in a new life.
+    world.kill();
+    await world.startDesk();
+    const stores = world.providers.map(({ party }) => party.content);
+    let asked = 0;
+    const server = http.createServer((request, response) => {
+      const [, , cid] = new URL(request.url ?? '', 'http://gateway').pathname.split('/');
+      asked += 1;
+      void Promise.all(stores.map((store) => serveGateway(store, () => true)(cid ?? ''))).then((found) => {
+        const block = found.find((bytes) => bytes !== null);
+        response.writeHead(block ? 200 : 404).end(block ?? '');
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    world.gateways = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`];
+    for (const { runtimes } of world.providers) {
+      runtimes.onStart = (process) => {
+        world.linesDown = true;
+        process.files.set('answer.txt', 'from afar');
+        process.exit(0);
+      };
+    }
+    try {
+      const { taskIds } = await world.submit();
+      const task = await world.ended(taskIds[0]!);
+      expect(task).toMatchObject({ phase: 'verified', paid: WATT });
+      expect(await resultFile(task, 'out/answer.txt')).toBe('from afar');
+      expect(asked).toBeGreaterThan(0);
+    } finally {
+      world.linesDown = false;
+      world.gateways = [];
+      server.close();
+    }
   });
 
   const sample = kernelSample('k_means');

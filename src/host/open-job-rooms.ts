@@ -113,6 +113,7 @@ export async function openJobRooms(parts: {
       content,
       clock,
       log,
+      gateways,
       randomSeed: () => randomInt(2 ** 47),
       onChange: (taskId: string) => taskChanged.emit(taskId),
       onWaiting: () => scheduling.poke(),
@@ -124,7 +125,6 @@ export async function openJobRooms(parts: {
           fund: network.fund,
           bootstrap: network.peers.bootstrap,
           desk: shared,
-          gateways,
           onRun: (run) => runChanged.emit(run),
           onDesk(desk) {
             desks.add(desk);

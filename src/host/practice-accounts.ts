@@ -70,7 +70,6 @@ export interface PracticeAccountsParts {
   bootstrap: Network['peers']['bootstrap'];
   /** What every client's desk shares with the main wallet's. */
   desk: Omit<JobDeskRoom, 'account' | 'connect' | 'policy' | 'notify'>;
-  gateways(): readonly string[];
   onRun(run: JobRun): void;
   onDesk(desk: JobDesk): void;
   /** Lines of this host that are not of these accounts. */
@@ -238,7 +237,7 @@ export async function openPracticeAccounts(parts: PracticeAccountsParts): Promis
         content: shared.content,
         connect,
         runsDir: path.join(dataDir, 'job-runs', address),
-        gateways: () => parts.gateways(),
+        gateways: shared.gateways,
         clock,
         log,
         randomBytes32: () => `0x${randomBytes(32).toString('hex')}`,

@@ -11,6 +11,7 @@ import { JobWork } from '../../src/provider/job-work.ts';
 import { serveContent } from '../../src/host/serve-content.ts';
 import { JobDesk } from '../../src/renter/jobs/job-desk.ts';
 import { Scheduling } from '../../src/renter/jobs/scheduling.ts';
+import { AppError } from '../../src/shared/errors.ts';
 import { Emitter } from '../../src/shared/emitter.ts';
 import { ETH, type Address, type Bytes32, type Hex } from '../../src/shared/ids.ts';
 import { jobFileSchema, type JobFile } from '../../src/shared/job-spec.ts';
@@ -56,6 +57,9 @@ export class DeskWorld {
   scheduling!: Scheduling;
   /** Kills the desk right after the book says this. */
   killAt: JobTask['phase'] | null = null;
+  /** No new line to a provider opens while this says so. */
+  linesDown = false;
+  gateways: readonly string[] = [];
   #commands = 0;
   #life = { over: false };
   #closing: Promise<void> | null = null;
@@ -188,7 +192,9 @@ export class DeskWorld {
       chain,
       ledger,
       content,
+      gateways: () => this.gateways,
       connect: (to, options) => {
+        if (this.linesDown) return Promise.reject(new AppError('peer-unreachable', 'No line.'));
         const endpoints = this.providers.find(({ party }) => party.peerKey === to.peerKey)?.party.link.endpoints ?? [];
         return renter.link.connect({ ...to, endpoints }, options);
       },

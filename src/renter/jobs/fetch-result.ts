@@ -1,6 +1,6 @@
 import type { ContentStore } from '../../content/content-store.ts';
+import type { ContentSource } from '../../content/block-sources.ts';
 import { fetchContent } from '../../content/fetch-content.ts';
-import type { PeerConnection } from '../../peer/peer-link.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { Progress } from '../../shared/ready-check.ts';
 import { resultCaps } from './check-result.ts';
@@ -14,7 +14,7 @@ export const resultPin = (taskId: string): string => `result:${taskId}`;
  */
 export async function fetchResult(
   store: ContentStore,
-  peer: PeerConnection,
+  sources: readonly ContentSource[],
   options: {
     cid: string;
     taskId: string;
@@ -24,7 +24,7 @@ export async function fetchResult(
   },
 ): Promise<void> {
   const { cid, taskId, spec, signal, onProgress } = options;
-  await fetchContent(cid, [{ peer }], {
+  await fetchContent(cid, sources, {
     store,
     pin: resultPin(taskId),
     signal,

@@ -27,6 +27,8 @@ export interface JobDeskRoom {
   connect: ConnectToProvider;
   /** Money the wallet's owner lets this app spend by itself. */
   policy: Pick<SpendingPolicy, 'reserve' | 'commit' | 'release' | 'endDeal'>;
+  /** IPFS gateways that a result may come from too, in order, as URLs without a path. */
+  gateways(): readonly string[];
   /** Seconds that a provider has for inputs, outputs and transactions on top of the run; see `transferSeconds`. */
   marginSeconds?: number;
   /** Between two looks at what is due, in real milliseconds; a second where it is left out. */

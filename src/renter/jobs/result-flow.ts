@@ -148,31 +148,35 @@ export class ResultFlow {
     }
   }
 
+  /** From whoever made it, one after the other, and from gateways. @throws AppError what the last of them said */
   async #fetch(agreeing: readonly JobTaskDeal[], cid: string): Promise<void> {
     const { taskId, spec, signal } = this.#at;
+    const gateways = this.#room.gateways().map((gateway) => ({ gateway }));
+    const options = {
+      cid,
+      taskId,
+      spec,
+      signal,
+      onProgress: (progress: Progress) => {
+        this.fetching = progress;
+        this.#room.onChange(taskId);
+      },
+    };
     let failure = new AppError('peer-unreachable', 'No provider of this result is known here.');
     for (const deal of agreeing) {
       const provider = this.#at.providerOf(deal);
       if (!provider) continue;
       try {
-        const line = await this.#room.lines.bulk(provider, signal);
-        await fetchResult(this.#room.content, line, {
-          cid,
-          taskId,
-          spec,
-          signal,
-          onProgress: (progress) => {
-            this.fetching = progress;
-            this.#room.onChange(taskId);
-          },
-        });
+        const peer = await this.#room.lines.bulk(provider, signal);
+        await fetchResult(this.#room.content, [{ peer }, ...gateways], options);
         return;
       } catch (thrown) {
         signal.throwIfAborted();
         failure = toAppError(thrown);
       }
     }
-    throw failure;
+    if (failure.code !== 'peer-unreachable' || gateways.length === 0) throw failure;
+    await fetchResult(this.#room.content, gateways, options);
   }
 
   async #notChecked(onChain: IndexedJobDeal, cid: string, error: AppError): Promise<void> {
