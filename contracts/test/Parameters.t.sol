@@ -24,6 +24,14 @@ contract ParametersTest is Base {
         eq(until, 0, "not paused");
     }
 
+    function test_constructor_announcesBoth() public {
+        vm.expectEmit(true, true, true, true);
+        emit Parameters.TokenAllowed(ETH);
+        vm.expectEmit(true, true, true, true);
+        emit Parameters.FeeSet(250);
+        new Parameters(address(manager), treasury);
+    }
+
     function test_constructor_revertsWithoutTreasury() public {
         vm.expectRevert(abi.encodeWithSelector(Parameters.ZeroTreasury.selector));
         new Parameters(address(manager), address(0));
