@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.ts';
 import { formatSeconds } from '../../shared/time.ts';
 import type { Command, CommandContext } from './command.ts';
 import { follow } from './session-commands.ts';
-import { findTask, moment, money, parseWhole, table } from './values.ts';
+import { findTask, moment, money, parseWhole, shortTask, table } from './values.ts';
 
 type JobFileInput = ApiInputs['jobs']['submit']['file'];
 
@@ -351,7 +351,7 @@ const listed = (jobs: readonly Job[]): string[] =>
       const [run] = job.runs;
       const took = run?.startedAt && run.finishedAt ? formatSeconds(run.finishedAt - run.startedAt) : '';
       const name = job.of > 1 ? `${job.name} ${job.index + 1}/${job.of}` : job.name;
-      return [job.taskId.slice(0, 12), name, job.status, run?.gpuModel ?? '', money(job.bounty, job.token), took];
+      return [shortTask(job), name, job.status, run?.gpuModel ?? '', money(job.bounty, job.token), took];
     }),
   ]);
 

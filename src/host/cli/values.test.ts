@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ApiClient } from '../../api/contract.ts';
-import { findRun, parseBytes, parseDuration, parseWhole, table } from './values.ts';
+import type { ApiClient, Job } from '../../api/contract.ts';
+import { findRun, findTask, parseBytes, parseDuration, parseWhole, shortTask, table } from './values.ts';
 
 test.each([
   ['90', 90],
@@ -47,4 +47,27 @@ test('a run by enough of its id', async () => {
   await expect(findRun(client, '0xaaaa')).rejects.toMatchObject({ field: 'run' });
   await expect(findRun(client, '0xbbbb')).rejects.toMatchObject({ field: 'run' });
   await expect(findRun(client, 'all')).rejects.toMatchObject({ code: 'bad-input', field: 'run' });
+});
+
+test('a task by enough of its id, one of an array by its number', async () => {
+  const batch = (start: string, of: number) =>
+    Array.from({ length: of }, (_, index) => {
+      const batchId = start.padEnd(24, '0');
+      return { taskId: `${batchId}-${index}`, batchId, index, of } as Job;
+    });
+  const jobs = [...batch('1a2b3c', 1), ...batch('1a2bff', 12)];
+  const client = {
+    jobs: {
+      get: ({ taskId }: { taskId: string }) =>
+        jobs.some((job) => job.taskId === taskId) ? Promise.resolve({ taskId }) : Promise.reject(new Error()),
+      list: () => Promise.resolve({ jobs }),
+    },
+  } as unknown as ApiClient;
+  for (const job of jobs) {
+    expect(await findTask(client, job.taskId)).toBe(job.taskId);
+    expect(await findTask(client, shortTask(job))).toBe(job.taskId);
+  }
+  await expect(findTask(client, '1a2b')).rejects.toThrow('Several tasks begin like that.');
+  await expect(findTask(client, '1a2bff-12')).rejects.toThrow('There is no such task.');
+  await expect(findTask(client, '../x')).rejects.toMatchObject({ code: 'bad-input', field: 'task' });
 });

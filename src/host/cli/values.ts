@@ -1,5 +1,5 @@
 /** What people type, as values: money, time, sizes, ids. */
-import type { ApiClient, Rental } from '../../api/contract.ts';
+import type { ApiClient, Job, Rental } from '../../api/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { isBytes32 } from '../../shared/ids.ts';
 import { formatAmount, type Token } from '../../shared/money.ts';
@@ -95,15 +95,23 @@ export async function findOffer(client: ApiClient, text: string): Promise<string
   );
 }
 
-/** A whole task id, or enough of its beginning. */
+/** Enough of a task's id to find it again: its submission, and which task of several. */
+export const shortTask = ({ batchId, index, of }: Pick<Job, 'batchId' | 'index' | 'of'>): string =>
+  of === 1 ? batchId.slice(0, 12) : `${batchId.slice(0, 8)}-${index}`;
+
+/** A whole task id, enough of its beginning, or that of its submission with the task's number: 1a2b3c4d-7. */
 export async function findTask(client: ApiClient, text: string): Promise<string> {
-  if (!/^[0-9a-zA-Z-]{4,64}$/.test(text))
+  if (!/^[0-9a-f]{4,64}(-\d{1,4})?$/.test(text))
     throw bad('task', 'task must be an id as `job submit` gave it.', 'Take it from `commonwatt job list`.');
   const known = await client.jobs.get({ taskId: text }).catch(() => null);
   if (known !== null) return known.taskId;
+  const [batch = '', index] = text.split('-');
   const { jobs } = await client.jobs.list({ limit: 500 });
+  const found = jobs.filter(
+    (job) => job.batchId.startsWith(batch) && (index === undefined || `${job.index}` === index),
+  );
   return onlyOne(
-    jobs.map(({ taskId }) => taskId).filter((id) => id.startsWith(text)),
+    found.map(({ taskId }) => taskId),
     'task',
     'task',
   );
