@@ -152,9 +152,13 @@ abstract contract JobsBase is AttestationsBase {
         bounties.challenge(t, offerId);
     }
 
-    function running() internal returns (JobTerms memory t) {
+    function posted() internal returns (JobTerms memory t) {
         t = jobTerms();
         post(t);
+    }
+
+    function running() internal returns (JobTerms memory t) {
+        t = posted();
         claim(t);
     }
 
@@ -204,12 +208,25 @@ abstract contract JobsBase is AttestationsBase {
         for (uint256 i; i < copies; i++) takeCopy(t, i);
     }
 
+    /// Three copies: two agree, the third says something else.
+    function concluded() internal returns (JobTerms memory t) {
+        t = crewed(3, 2);
+        for (uint256 i; i < 3; i++) submitCopy(t, i, i == 2 ? bytes32("other") : RESULT);
+        for (uint256 i; i < 3; i++) revealCopy(t, i, i == 2 ? bytes32("other") : RESULT);
+        bounties.conclude(t);
+    }
+
     function acceptance(uint256 key, bytes32 jobId, bytes32 offer, uint40 validUntil) internal view returns (bytes memory) {
         bytes32 structHash = keccak256(abi.encode(bounties.ACCEPTANCE_TYPEHASH(), jobId, offer, validUntil));
         return signed(key, keccak256(abi.encodePacked("\x19\x01", bounties.domainSeparator(), structHash)));
     }
 
     // ---------------------------------------------------------------------------------------------- looks
+
+    /// An error about a job, a deal or an offer, with a state, a time or a number.
+    function errorOf(bytes4 selector, bytes32 id, uint256 what) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, id, what);
+    }
 
     function stateOf(JobTerms memory t) internal view returns (Jobs.State) {
         return bounties.get(idOf(t)).state;
