@@ -9,7 +9,7 @@ import { CREATE2_PROXY } from './deploy-market.ts';
 import { findAnvil, startAnvil } from './practice/anvil-process.ts';
 import type { AnvilProcess } from './practice/anvil-process.ts';
 import { toQuantity } from './rpc.ts';
-import { signerOf } from './testing-host.ts';
+import { transactionSignerOf } from './testing-host.ts';
 
 const CHAIN_ID = 424_242;
 const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
@@ -30,7 +30,7 @@ async function chain(chainId: number): Promise<AnvilProcess> {
 const options = (change: Partial<DeployOptions> = {}): DeployOptions => ({
   rpc: anvil.rpc,
   chainId: CHAIN_ID,
-  signer: signerOf(wallet),
+  signer: transactionSignerOf(wallet),
   treasury: account,
   practice: false,
   pollMs: 20,
@@ -70,7 +70,7 @@ describe('deploying', () => {
   }, 60_000);
 
   test('broken off anywhere, it goes on where it was', async () => {
-    const real = signerOf(wallet);
+    const real = transactionSignerOf(wallet);
     let refusals = 0;
     for (;;) {
       // Each run gets two transactions further than the last one and dies: once before a third is sent, once while it is
@@ -112,7 +112,7 @@ describe('deploying', () => {
   }, 90_000);
 
   test('another treasury half-way is refused before anything is paid', async () => {
-    const real = signerOf(wallet);
+    const real = transactionSignerOf(wallet);
     let left = 5;
     const dying: TransactionSigner = {
       address: account,
@@ -152,14 +152,18 @@ describe('deploying', () => {
     });
     await expect(deployMarket(options({ guardian: someone }))).rejects.toMatchObject({ code: 'conflict' });
     const poor = Wallet.createRandom();
-    await expect(deployMarket(options({ signer: signerOf(new Wallet(poor.privateKey)) }))).rejects.toMatchObject({
+    await expect(
+      deployMarket(options({ signer: transactionSignerOf(new Wallet(poor.privateKey)) })),
+    ).rejects.toMatchObject({
       code: 'insufficient-funds',
     });
     const stop = AbortSignal.abort(new Error('enough'));
     await anvil.rpc.call('evm_setAutomine', [false]);
     const another = new Wallet(Wallet.createRandom().privateKey);
     await anvil.rpc.call('anvil_setBalance', [another.address, '0x3635c9adc5dea00000']);
-    await expect(deployMarket(options({ signer: signerOf(another), signal: stop }))).rejects.toThrow('enough');
+    await expect(deployMarket(options({ signer: transactionSignerOf(another), signal: stop }))).rejects.toThrow(
+      'enough',
+    );
   }, 60_000);
 
   test('a rehearsal sends nothing and costs what the real thing does', async () => {

@@ -18,7 +18,7 @@ import { createReads } from './reads.ts';
 import { receiptsOf } from './receipts.ts';
 import { explainRefusal } from './revert-reasons.ts';
 import { RpcError, toQuantity, toRecord } from './rpc.ts';
-import { salt, signFinal, signerOf, termsFor, testOffer } from './testing-host.ts';
+import { salt, signFinal, termsFor, testOffer, transactionSignerOf } from './testing-host.ts';
 
 const CHAIN_ID = 515_151;
 const HOUR = 3600;
@@ -106,7 +106,7 @@ beforeEach(async () => {
   const { contracts } = await deployMarket({
     rpc: anvil.rpc,
     chainId: CHAIN_ID,
-    signer: signerOf(admin),
+    signer: transactionSignerOf(admin),
     treasury: addressOf(admin),
     practice: true,
     pollMs: 20,

@@ -11,7 +11,7 @@ import { challengeBondOf, lateFeeOf, riskOf, type JobTerms } from '../shared/job
 import { silentLog } from '../shared/log.ts';
 import { feeFor } from '../shared/money.ts';
 import type { Clock } from '../shared/time.ts';
-import { acceptancePayload, type TypedPayload } from '../shared/typed-data.ts';
+import { acceptancePayload } from '../shared/typed-data.ts';
 import { openIndexWriter } from '../store/open-index.ts';
 import type { Call, Chain, JobDealState, Receipt } from './chain.ts';
 import { decodeLog, EVENT_TOPICS } from './decode-logs.ts';
@@ -23,7 +23,7 @@ import { startPracticeNetwork } from './practice/practice-network.ts';
 import type { PracticeNetwork } from './practice/practice-network.ts';
 import { loggingContracts } from './profile.ts';
 import { createRpc, toBytes, toQuantity, toRecord } from './rpc.ts';
-import { salt, signerOf, testFolder, testHost, testOffer } from './testing-host.ts';
+import { salt, signTyped, testFolder, testHost, testOffer, transactionSignerOf } from './testing-host.ts';
 import type { TestHost } from './testing-host.ts';
 
 const WATT = 10n ** 18n;
@@ -56,7 +56,7 @@ const send = (by: Pick<Chain, 'send'>, call: Call): Promise<Receipt> => {
   commands += 1;
   return by.send(call, { commandId: `command-${commands}` });
 };
-const as = (wallet: Wallet): Pick<Chain, 'send'> => providers.chain.as(signerOf(wallet));
+const as = (wallet: Wallet): Pick<Chain, 'send'> => providers.chain.as(transactionSignerOf(wallet));
 const offerOf = (wallet: Wallet): Bytes32 => offers.get(addressOf(wallet)) ?? ETH;
 
 async function forward(seconds: number): Promise<void> {
@@ -112,20 +112,13 @@ function termsOf(change: Partial<JobTerms> = {}): JobTerms {
   };
 }
 
-const signed = async (wallet: Wallet, { domain, types, message }: TypedPayload): Promise<Hex> =>
-  (await wallet.signTypedData(
-    domain,
-    Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]])),
-    message,
-  )) as Hex;
-
 async function acceptance(wallet: Wallet, terms: JobTerms): Promise<{ validUntil: number; signature: Hex }> {
   const validUntil = chain.now() + 600;
   const at = { chainId: network.profile.chainId, jobs };
   const jobId = chain.calls.jobId(terms);
   return {
     validUntil,
-    signature: await signed(wallet, acceptancePayload(at, { jobId, offerId: offerOf(wallet), validUntil })),
+    signature: await signTyped(wallet, acceptancePayload(at, { jobId, offerId: offerOf(wallet), validUntil })),
   };
 }
 
@@ -489,7 +482,7 @@ describe('jobs on a practice network', () => {
     const rpc = createRpc({ urls: network.profile.rpcUrls, chainId: network.profile.chainId });
     const nonce = toQuantity(await rpc.call('eth_getTransactionCount', [from, 'latest']), 'a nonce');
     const to: Address = `0x${'77'.repeat(20)}`;
-    const raw = await signerOf(account).signTransaction({
+    const raw = await transactionSignerOf(account).signTransaction({
       chainId: network.profile.chainId,
       nonce,
       to,
@@ -518,7 +511,7 @@ describe('jobs on a practice network', () => {
         createdAt: 1,
         updatedAt: 1,
       });
-      const again = host.chain.as(signerOf(account));
+      const again = host.chain.as(transactionSignerOf(account));
       const receipt = await again.send(host.chain.calls.transfer(ETH, to, 5n), { commandId: 'left-behind' });
       expect(receipt.txHash).toBe(keccak256(raw));
       expect(await host.chain.reads.walletBalance(to, ETH)).toBe(5n);

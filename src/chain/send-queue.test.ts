@@ -20,7 +20,7 @@ import { createRpc, RpcError, toQuantity } from './rpc.ts';
 import type { Rpc } from './rpc.ts';
 import { createSendQueue } from './send-queue.ts';
 import type { SendQueue } from './send-queue.ts';
-import { signerOf, testFolder } from './testing-host.ts';
+import { transactionSignerOf, testFolder } from './testing-host.ts';
 
 const CHAIN_ID = 777;
 const wallet = new Wallet(`0x${'77'.repeat(32)}`);
@@ -41,7 +41,7 @@ function makeQueue(options: { rpc?: Rpc; signer?: TransactionSigner; replaceAfte
     profile,
     rpc: options.rpc ?? anvil.rpc,
     ledger,
-    signer: options.signer ?? signerOf(wallet),
+    signer: options.signer ?? transactionSignerOf(wallet),
     clock: systemClock,
     log: silentLog,
     indexedBlock: () => head,
@@ -200,7 +200,7 @@ describe('sending', () => {
   });
 
   test('a refusal on chain is the same answer for ever', async () => {
-    const admin = signerOf(wallet);
+    const admin = transactionSignerOf(wallet);
     const transactions = allOf(planDeployment({ admin: account, treasury: account }, { practice: false }));
     for (const [nonce, { to, data, gasLimit }] of transactions.entries()) {
       const fees = { maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n };
@@ -275,7 +275,7 @@ describe('sending', () => {
       signTransaction: (transaction) =>
         locked
           ? Promise.reject(new AppError('locked', 'The wallet is locked.'))
-          : signerOf(wallet).signTransaction(transaction),
+          : transactionSignerOf(wallet).signTransaction(transaction),
     };
     const queue = makeQueue({ signer });
     await expect(queue.send(pay(1n), { commandId: 'locked' })).rejects.toMatchObject({ code: 'locked' });

@@ -8,6 +8,7 @@ import type { Address, Bytes32, Hex } from '../shared/ids.ts';
 import { silentLog } from '../shared/log.ts';
 import type { RentalTerms } from '../shared/rental.ts';
 import { systemClock } from '../shared/time.ts';
+import { finalPayload, voucherPayload, type TypedPayload } from '../shared/typed-data.ts';
 import type { Ledger } from '../store/ledger.ts';
 import { openLedger } from '../store/open-ledger.ts';
 import type { Chain, TransactionSigner } from './chain.ts';
@@ -32,7 +33,7 @@ export interface TestHost {
 
 export const testFolder = (): string => mkdtempSync(path.join(os.tmpdir(), 'commonwatt-chain-'));
 
-export const signerOf = (wallet: Wallet): TransactionSigner => ({
+export const transactionSignerOf = (wallet: Wallet): TransactionSigner => ({
   address: wallet.address.toLowerCase() as Address,
   signTransaction: async (transaction) => (await wallet.signTransaction({ type: 2, ...transaction })) as Hex,
 });
@@ -49,7 +50,7 @@ export async function testHost(
     profile,
     indexPath: path.join(folder, 'index.db'),
     ledger,
-    signer: signerOf(wallet),
+    signer: transactionSignerOf(wallet),
     clock: systemClock,
     log: silentLog,
   });
@@ -134,35 +135,21 @@ export const termsFor = (
   salt: sides.salt,
 });
 
-export const signFinal = async (
-  profile: NetworkProfile,
-  wallet: Wallet,
-  final: { leaseId: Bytes32; secs: number; deadline: number },
-): Promise<Hex> =>
-  (await wallet.signTypedData(
-    { name: 'Commonwatt', version: '1', chainId: profile.chainId, verifyingContract: profile.contracts.rentals },
-    {
-      Final: [
-        { name: 'leaseId', type: 'bytes32' },
-        { name: 'secs', type: 'uint32' },
-        { name: 'deadline', type: 'uint40' },
-      ],
-    },
-    final,
-  )) as Hex;
+export const signTyped = async (wallet: Wallet, { domain, types, message }: TypedPayload): Promise<Hex> => {
+  const mutable = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
+  return (await wallet.signTypedData(domain, mutable, message)) as Hex;
+};
 
-export const signVoucher = async (
+const placeOf = ({ chainId, contracts: { rentals } }: NetworkProfile) => ({ chainId, rentals });
+
+export const signFinal = (
   profile: NetworkProfile,
   wallet: Wallet,
-  voucher: { leaseId: Bytes32; secs: number },
-): Promise<Hex> =>
-  (await wallet.signTypedData(
-    { name: 'Commonwatt', version: '1', chainId: profile.chainId, verifyingContract: profile.contracts.rentals },
-    {
-      Voucher: [
-        { name: 'leaseId', type: 'bytes32' },
-        { name: 'secs', type: 'uint32' },
-      ],
-    },
-    voucher,
-  )) as Hex;
+  { leaseId, secs, deadline }: { leaseId: Bytes32; secs: number; deadline: number },
+): Promise<Hex> => signTyped(wallet, finalPayload(placeOf(profile), leaseId, secs, deadline));
+
+export const signVoucher = (
+  profile: NetworkProfile,
+  wallet: Wallet,
+  { leaseId, secs }: { leaseId: Bytes32; secs: number },
+): Promise<Hex> => signTyped(wallet, voucherPayload(placeOf(profile), leaseId, secs));
