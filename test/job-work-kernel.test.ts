@@ -1,6 +1,6 @@
 /** A built-in kernel as a job: really run in a process of its own that outlives the host which started it. */
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fetchContent } from '../src/content/fetch-content.ts';
 import { createChildJobs } from '../src/runtime/child/child-jobs.ts';
 import { silentLog } from '../src/shared/log.ts';
@@ -9,12 +9,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JobRuntimes } from '../src/runtime/job-runtime.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { anvilMissing } from './support/market.ts';
 import { WorkWorld } from './support/work-world.ts';
 
-const missing = anvilMissing();
-
-describe.skipIf(missing !== null)(`a kernel as a job${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'a kernel as a job', () => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'commonwatt-kernel-job-'));
   let runtimes: JobRuntimes;
   let world: WorkWorld;

@@ -16,16 +16,17 @@ import type { Address, Bytes32 } from '../src/shared/ids.ts';
 import { resultInfoSchema, type ResultInfo } from '../src/shared/job-spec.ts';
 import type { JobTerms } from '../src/shared/job-terms.ts';
 import type { JobRun } from '../src/store/ledger.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { FakeRuntimes, type FakeProcess } from './support/fake-runtimes.ts';
 import { anvilMissing } from './support/market.ts';
-import { Party, WorkWorld } from './support/work-world.ts';
+import { Party } from './support/party.ts';
+import { WorkWorld } from './support/work-world.ts';
 
-const missing = anvilMissing();
 const WINDOW = 1800;
 const WATT = 10n ** 18n;
 const SALT: Bytes32 = `0x${'5a'.repeat(32)}`;
 
-describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'jobs of a provider', () => {
   const runtimes = new FakeRuntimes();
   const scratch = mkdtempSync(path.join(tmpdir(), 'commonwatt-job-files-'));
   let world: WorkWorld;
@@ -83,14 +84,9 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
 
   /** Another provider, by hand: takes a copy, commits to a result, shows it. */
   const rivalOf = async () => {
-    const rival = new Party('rival', world.network, world.clock);
-    await world.network.faucet(rival.account);
-    await rival.open();
+    const rival = await Party.withMoney('rival', world.network, world.clock, 500n * WATT);
     const { chain, account, peerKey } = rival;
     const { calls, profile } = chain;
-    const { watt } = world;
-    await rival.send(calls.approve(watt, 500n * WATT));
-    await rival.send(calls.deposit(watt, 500n * WATT, account));
     for (const module of [profile.contracts.stakes, profile.contracts.jobs]) {
       await rival.send(calls.authorize(module as Address, true));
     }
@@ -314,8 +310,7 @@ describe.skipIf(missing !== null)(`jobs of a provider${missing === null ? '' : `
         await expect(line.request('job.nonsense', {})).rejects.toMatchObject({ code: 'unsupported' });
         await expect(line.request('job.ask', { offerId: 'x' })).rejects.toMatchObject({ code: 'bad-input' });
       } finally {
-        await stranger.shut();
-        rmSync(stranger.folder, { recursive: true, force: true });
+        await stranger.remove();
       }
       await accept(terms);
     });

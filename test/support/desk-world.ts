@@ -5,36 +5,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { hexlify, randomBytes } from 'ethers';
 import { startPracticeNetwork, type PracticeNetwork } from '../../src/chain/practice/practice-network.ts';
-import { JobWork } from '../../src/provider/job-work.ts';
+import type { JobWork } from '../../src/provider/job-work.ts';
 import { serveContent } from '../../src/host/serve-content.ts';
 import { JobDesk } from '../../src/renter/jobs/job-desk.ts';
 import { Scheduling } from '../../src/renter/jobs/scheduling.ts';
 import { AppError } from '../../src/shared/errors.ts';
 import { Emitter } from '../../src/shared/emitter.ts';
-import { ETH, type Address, type Bytes32, type Hex } from '../../src/shared/ids.ts';
+import { ETH, type Address, type Bytes32 } from '../../src/shared/ids.ts';
 import { jobFileSchema, type JobFile } from '../../src/shared/job-spec.ts';
 import { silentLog } from '../../src/shared/log.ts';
-import type { Clock } from '../../src/shared/time.ts';
-import { acceptancePayload } from '../../src/shared/typed-data.ts';
 import type { JobTask, Notification } from '../../src/store/ledger.ts';
 import { FakeRuntimes } from './fake-runtimes.ts';
-import { Party } from './work-world.ts';
+import { JumpClock } from './jump-clock.ts';
+import { TICK_MS, partyWork } from './party-work.ts';
+import { Party } from './party.ts';
 
 export const WATT = 10n ** 18n;
-const TICK_MS = 25;
-
-/** Real time that can be put forward. */
-class JumpClock implements Clock {
-  #jumpedMs = 0;
-  readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
-  readonly now = (): number => Math.floor((Date.now() + this.#jumpedMs) / 1000);
-
-  jump(seconds: number): void {
-    this.#jumpedMs += seconds * 1000;
-  }
-}
 
 export interface Provider {
   party: Party;
@@ -68,7 +55,7 @@ export class DeskWorld {
   static async open({ providers = 1, units = 1 } = {}): Promise<DeskWorld> {
     const world = new DeskWorld();
     world.network = await startPracticeNetwork({ dataDir: world.#folder, log: silentLog, clock: world.clock });
-    world.renter = await world.#party('renter', 900n * WATT);
+    world.renter = await Party.withMoney('renter', world.network, world.clock, 900n * WATT);
     for (let index = 0; index < providers; index += 1) world.providers.push(await world.#provider(index, units));
     await world.startDesk();
     return world;
@@ -78,82 +65,13 @@ export class DeskWorld {
     return this.network.profile.contracts.watt as Address;
   }
 
-  async #party(name: string, deposit: bigint): Promise<Party> {
-    const party = new Party(name, this.network, this.clock);
-    await this.network.faucet(party.account);
-    await party.open();
-    await party.send(party.chain.calls.approve(this.watt, deposit));
-    await party.send(party.chain.calls.deposit(this.watt, deposit, party.account));
-    return party;
-  }
-
   async #provider(index: number, units: number): Promise<Provider> {
-    const party = await this.#party(`provider ${index}`, 500n * WATT);
-    const { chain, ledger, content, account, hostKey, peerKey } = party;
-    const salt = hexlify(randomBytes(32)) as Bytes32;
-    const offerId = chain.calls.offerId(account, salt);
-    const providerSigner = hostKey.address.toLowerCase() as Address;
-    await party.send(
-      chain.calls.registerOffer(
-        {
-          gpuType: 'CPU',
-          gpuModel: 'Test processor',
-          gpuCount: 1,
-          gpuMemoryGb: 4,
-          price: WATT / 100n + BigInt(index),
-          unit: 3600,
-          token: this.watt,
-          region: 'eu',
-          features: [],
-          peerKey,
-          providerSigner,
-          endsBy: this.clock.now() + 80 * 86_400,
-          minSeconds: 60,
-          units,
-        },
-        salt,
-      ),
-    );
+    const party = await Party.withMoney(`provider ${index}`, this.network, this.clock, 500n * WATT);
+    const { chain, content, account } = party;
+    const offerId = await party.offer({ price: WATT / 100n + BigInt(index), units });
     const runtimes = new FakeRuntimes();
     const policy = { free: true, reason: '' };
-    const at = { chainId: chain.profile.chainId, jobs: chain.profile.contracts.jobs as Address };
-    const work = new JobWork(
-      {
-        account: {
-          address: account,
-          acceptanceSigner: providerSigner,
-          send: (call, options) => chain.send(call, options),
-          signAcceptance: async (jobId, offer, validUntil) => {
-            const { domain, types, message } = acceptancePayload(at, { jobId, offerId: offer, validUntil });
-            const mutable = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
-            return (await hostKey.signTypedData(domain, mutable, message)) as Hex;
-          },
-        },
-        chain,
-        ledger,
-        runtimes,
-        content,
-        connect: (_to, options) =>
-          party.link.connect({ peerKey: this.renter.peerKey, endpoints: this.renter.link.endpoints }, options),
-        runsDir: path.join(party.folder, 'runs'),
-        gateways: () => [],
-        clock: this.clock,
-        log: silentLog,
-        randomBytes32: () => hexlify(randomBytes(32)) as Bytes32,
-        tickMs: TICK_MS,
-        limitsFor: (_offerId, { resources: { cpus, memoryBytes, diskBytes } }) => ({
-          cpus,
-          memoryBytes,
-          diskBytes,
-          pids: 128,
-          uploadBitsPerSecond: null,
-          gpuIds: [],
-        }),
-        onChange: () => undefined,
-        notify: () => undefined,
-      },
-      { offers: () => [offerId], mayTake: () => policy },
-    );
+    const work = partyWork(party, { renter: this.renter, offerId, runtimes, mayTake: () => policy });
     party.handler = {
       onRequest: (connection, kind, body) => work.onRequest(connection, kind, body),
       onStream: async (connection, stream) => {
@@ -303,12 +221,9 @@ export class DeskWorld {
     this.kill();
     await this.#closing;
     for (const { work } of this.providers) work.close();
-    const parties = [this.renter, ...this.providers.map(({ party }) => party)];
-    for (const party of parties) await party.shut();
+    for (const party of [this.renter, ...this.providers.map((provider) => provider.party)]) await party.remove();
     await this.network.close();
-    for (const folder of [this.#folder, ...parties.map((party) => party.folder)]) {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

@@ -9,6 +9,7 @@ import { Wallet } from 'ethers';
 import type { Chain, SendOptions, Call } from '../../src/chain/chain.ts';
 import { openChain } from '../../src/chain/open-chain.ts';
 import { startPracticeNetwork, type PracticeNetwork } from '../../src/chain/practice/practice-network.ts';
+import { signTyped } from '../../src/chain/testing-host.ts';
 import type { PeerAddress, PeerConnection } from '../../src/peer/peer-link.ts';
 import { Deals } from '../../src/provider/deals.ts';
 import type { OwnOfferParams } from '../../src/provider/own-offer.ts';
@@ -21,7 +22,7 @@ import type { Json } from '../../src/shared/json.ts';
 import { silentLog } from '../../src/shared/log.ts';
 import { rentalSpecSchema, type RentalSpec } from '../../src/shared/rental.ts';
 import type { Clock } from '../../src/shared/time.ts';
-import { finalPayload, signerOf, specHash, voucherPayload, type TypedPayload } from '../../src/shared/typed-data.ts';
+import { finalPayload, signerOf, specHash, voucherPayload } from '../../src/shared/typed-data.ts';
 import { GIB } from '../../src/shared/units.ts';
 import type { Deal, DealRole, Ledger, Notification } from '../../src/store/ledger.ts';
 import { openLedger } from '../../src/store/open-ledger.ts';
@@ -64,13 +65,6 @@ class WorldClock implements Clock {
   }
 }
 
-const signed = async (wallet: Wallet, { domain, types, message }: TypedPayload): Promise<Hex> =>
-  (await wallet.signTypedData(
-    domain,
-    Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]])),
-    message,
-  )) as Hex;
-
 const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
 /** One computer: a wallet, a book on disk, a line to the chain. What runs in memory can be lost and made anew. */
@@ -106,8 +100,8 @@ export class Side {
     const at = { chainId: this.#network.profile.chainId, rentals: this.#network.profile.contracts.rentals };
     return {
       address: this.session.address.toLowerCase() as Address,
-      signVoucher: (leaseId, secs) => signed(this.session, voucherPayload(at, leaseId, secs)),
-      signFinal: (leaseId, secs, deadline) => signed(this.session, finalPayload(at, leaseId, secs, deadline)),
+      signVoucher: (leaseId, secs) => signTyped(this.session, voucherPayload(at, leaseId, secs)),
+      signFinal: (leaseId, secs, deadline) => signTyped(this.session, finalPayload(at, leaseId, secs, deadline)),
       voucherSigner: (leaseId, secs, signature) => signerOf(voucherPayload(at, leaseId, secs), signature),
       finalSigner: (leaseId, secs, deadline, signature) =>
         signerOf(finalPayload(at, leaseId, secs, deadline), signature),

@@ -5,17 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Wallet, hexlify, keccak256, randomBytes, toUtf8Bytes } from 'ethers';
-import type { Call, Chain } from '../../src/chain/chain.ts';
-import { openChain } from '../../src/chain/open-chain.ts';
+import { hexlify, keccak256, randomBytes, toUtf8Bytes } from 'ethers';
+import type { Call } from '../../src/chain/chain.ts';
 import { startPracticeNetwork, type PracticeNetwork } from '../../src/chain/practice/practice-network.ts';
 import { BLOCKS_STREAM } from '../../src/content/block-frames.ts';
-import type { ContentStore } from '../../src/content/content-store.ts';
-import { openContentStore } from '../../src/content/open-content-store.ts';
 import { serveBlocks } from '../../src/content/serve-blocks.ts';
-import type { PeerConnection, PeerHandler, PeerLink, PeerStream } from '../../src/peer/peer-link.ts';
-import { keyPairOf, testLink } from '../../src/peer/test-link.ts';
-import { JobWork } from '../../src/provider/job-work.ts';
+import type { PeerConnection, PeerStream } from '../../src/peer/peer-link.ts';
+import type { JobWork } from '../../src/provider/job-work.ts';
 import type { JobRuntimes } from '../../src/runtime/job-runtime.ts';
 import { ETH, type Address, type Bytes32, type Hex } from '../../src/shared/ids.ts';
 import { JOB_REQUESTS, jobTermsAsJson } from '../../src/shared/job-protocol.ts';
@@ -23,113 +19,12 @@ import { jobSpecSchema, type JobSpec } from '../../src/shared/job-spec.ts';
 import { lateFeeOf, type JobTerms } from '../../src/shared/job-terms.ts';
 import type { Json } from '../../src/shared/json.ts';
 import { silentLog } from '../../src/shared/log.ts';
-import type { Clock } from '../../src/shared/time.ts';
-import { acceptancePayload, peerBindingPayload, signerOf, type TypedPayload } from '../../src/shared/typed-data.ts';
-import { GIB } from '../../src/shared/units.ts';
-import type { JobRun, Ledger, Notification } from '../../src/store/ledger.ts';
-import { openLedger } from '../../src/store/open-ledger.ts';
+import type { JobRun, Notification } from '../../src/store/ledger.ts';
+import { JumpClock } from './jump-clock.ts';
+import { partyWork } from './party-work.ts';
+import { Party } from './party.ts';
 
 const WATT = 10n ** 18n;
-const TICK_MS = 25;
-
-/** Real time that can be put forward. */
-class JumpClock implements Clock {
-  #jumpedMs = 0;
-  readonly monotonicMs = (): number => performance.now() + this.#jumpedMs;
-  readonly now = (): number => Math.floor((Date.now() + this.#jumpedMs) / 1000);
-
-  jump(seconds: number): void {
-    this.#jumpedMs += seconds * 1000;
-  }
-}
-
-const signed = async (wallet: Wallet, { domain, types, message }: TypedPayload): Promise<Hex> =>
-  (await wallet.signTypedData(
-    domain,
-    Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]])),
-    message,
-  )) as Hex;
-
-/** One computer: a wallet, a book, a store and a line, all of which outlive what runs in memory. */
-export class Party {
-  readonly name: string;
-  readonly wallet = new Wallet(Wallet.createRandom().privateKey);
-  readonly hostKey = new Wallet(Wallet.createRandom().privateKey);
-  readonly account = this.wallet.address.toLowerCase() as Address;
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'commonwatt-work-'));
-  readonly #network: PracticeNetwork;
-  readonly #clock: Clock;
-  handler: Partial<PeerHandler> = {};
-  ledger!: Ledger;
-  chain!: Chain;
-  content!: ContentStore;
-  link!: PeerLink;
-  #commands = 0;
-
-  constructor(name: string, network: PracticeNetwork, clock: Clock) {
-    this.name = name;
-    this.#network = network;
-    this.#clock = clock;
-  }
-
-  async open(): Promise<void> {
-    const { account, wallet, folder } = this;
-    const clock = this.#clock;
-    const { profile } = this.#network;
-    this.ledger = openLedger(path.join(folder, 'ledger.db'), clock.now);
-    this.chain = await openChain({
-      profile,
-      indexPath: path.join(folder, 'index.db'),
-      ledger: this.ledger,
-      signer: {
-        address: account,
-        signTransaction: async (transaction) => (await wallet.signTransaction({ type: 2, ...transaction })) as Hex,
-      },
-      clock,
-      log: silentLog,
-    });
-    this.content = await openContentStore({
-      dir: path.join(folder, 'content'),
-      limitBytes: () => GIB,
-      log: silentLog,
-      clock,
-    });
-    const payload = (peerKey: Hex, role: 'provider' | 'renter' | 'validator', notAfter: number) =>
-      peerBindingPayload(profile.chainId, { peerKey, role, notAfter });
-    this.link = await testLink(
-      `${this.name} ${account}`,
-      {
-        onRequest: (connection, kind, body) => this.handler.onRequest!(connection, kind, body),
-        onStream: (connection, stream) => this.handler.onStream!(connection, stream),
-      },
-      {
-        clock,
-        binder: {
-          wallet: account,
-          chainId: profile.chainId,
-          sign: (peerKey, role, notAfter) => signed(wallet, payload(peerKey, role, notAfter)),
-          recover: (peerKey, role, notAfter, signature) => signerOf(payload(peerKey, role, notAfter), signature),
-        },
-      },
-    );
-  }
-
-  get peerKey(): Bytes32 {
-    return hexlify(keyPairOf(`${this.name} ${this.account}`).publicKey) as Bytes32;
-  }
-
-  send(call: Call): Promise<unknown> {
-    this.#commands += 1;
-    return this.chain.send(call, { commandId: `${this.name}-${performance.now()}-${this.#commands}` });
-  }
-
-  async shut(): Promise<void> {
-    await this.link.close();
-    await this.chain.close();
-    await this.content.close();
-    this.ledger.close();
-  }
-}
 
 export class WorkWorld {
   readonly clock = new JumpClock();
@@ -158,16 +53,8 @@ export class WorkWorld {
   static async open(runtimes: JobRuntimes, { units = 1 } = {}): Promise<WorkWorld> {
     const world = new WorkWorld(runtimes);
     world.network = await startPracticeNetwork({ dataDir: world.#folder, log: silentLog, clock: world.clock });
-    world.provider = new Party('provider', world.network, world.clock);
-    world.renter = new Party('renter', world.network, world.clock);
-    for (const party of [world.provider, world.renter]) {
-      await world.network.faucet(party.account);
-      await party.open();
-      const { chain, account } = party;
-      const { watt } = world;
-      await party.send(chain.calls.approve(watt, 500n * WATT));
-      await party.send(chain.calls.deposit(watt, 500n * WATT, account));
-    }
+    world.provider = await Party.withMoney('provider', world.network, world.clock, 500n * WATT);
+    world.renter = await Party.withMoney('renter', world.network, world.clock, 500n * WATT);
     world.renter.handler = {
       onRequest: () => Promise.reject(new Error('the renter is asked nothing')),
       onStream: async (connection, stream) => {
@@ -175,32 +62,9 @@ export class WorkWorld {
         await serveBlocks(stream, world.renter.content, (root) => isProvider && world.shared.has(root));
       },
     };
-    const { chain, account, peerKey, hostKey } = world.provider;
-    const salt = hexlify(randomBytes(32)) as Bytes32;
-    world.offerId = chain.calls.offerId(account, salt);
-    await world.provider.send(
-      chain.calls.registerOffer(
-        {
-          gpuType: 'CPU',
-          gpuModel: 'Test processor',
-          gpuCount: 1,
-          gpuMemoryGb: 4,
-          price: WATT / 100n,
-          unit: 3600,
-          token: world.watt,
-          region: 'eu',
-          features: [],
-          peerKey,
-          providerSigner: hostKey.address.toLowerCase() as Address,
-          endsBy: world.clock.now() + 80 * 86_400,
-          minSeconds: 60,
-          units,
-        },
-        salt,
-      ),
-    );
-    const { jobs } = chain.profile.contracts;
-    await world.renter.send(world.renter.chain.calls.authorize(jobs as Address, true));
+    world.offerId = await world.provider.offer({ price: WATT / 100n, units });
+    const { calls, profile } = world.renter.chain;
+    await world.renter.send(calls.authorize(profile.contracts.jobs as Address, true));
     await world.startProvider();
     await world.work.start({ commandId: 'start', claimsOpen: false });
     return world;
@@ -211,41 +75,17 @@ export class WorkWorld {
   }
 
   async startProvider(): Promise<void> {
-    const { provider, clock, runtimes } = this;
-    const { chain, ledger, content, account, hostKey } = provider;
-    const at = { chainId: chain.profile.chainId, jobs: chain.profile.contracts.jobs as Address };
-    const work = new JobWork(
+    const { provider, renter, offerId, runtimes } = this;
+    const { chain, account } = provider;
+    const work = partyWork(
+      provider,
+      { renter, offerId, runtimes, mayTake: () => this.policy },
       {
-        account: {
-          address: account,
-          acceptanceSigner: hostKey.address.toLowerCase() as Address,
-          send: async (call, options) => {
-            await this.beforeSend(call);
-            return chain.send(call, options);
-          },
-          signAcceptance: (jobId, offerId, validUntil) =>
-            signed(hostKey, acceptancePayload(at, { jobId, offerId, validUntil })),
+        send: async (call, options) => {
+          await this.beforeSend(call);
+          return chain.send(call, options);
         },
-        chain,
-        ledger,
-        runtimes,
-        content,
-        connect: (_to, options) =>
-          provider.link.connect({ peerKey: this.renter.peerKey, endpoints: this.renter.link.endpoints }, options),
-        runsDir: path.join(provider.folder, 'runs'),
         gateways: () => this.gateways,
-        clock,
-        log: silentLog,
-        randomBytes32: () => hexlify(randomBytes(32)) as Bytes32,
-        tickMs: TICK_MS,
-        limitsFor: (_offerId, { resources }) => ({
-          cpus: resources.cpus,
-          memoryBytes: resources.memoryBytes,
-          diskBytes: resources.diskBytes,
-          pids: 128,
-          uploadBitsPerSecond: null,
-          gpuIds: [],
-        }),
         onChange: ({ phase }) => {
           if (phase === this.#killAt?.phase) {
             this.kill();
@@ -256,7 +96,6 @@ export class WorkWorld {
         },
         notify: (level, title, body) => this.notes.push({ level, title, body }),
       },
-      { offers: () => [this.offerId], mayTake: () => this.policy },
     );
     this.work = work;
     provider.handler = {
@@ -421,12 +260,10 @@ export class WorkWorld {
 
   async close(): Promise<void> {
     this.work.close();
-    await this.renter.shut();
-    await this.provider.shut();
+    await this.renter.remove();
+    await this.provider.remove();
     await this.runtimes.close();
     await this.network.close();
-    for (const folder of [this.#folder, this.provider.folder, this.renter.folder]) {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
