@@ -224,4 +224,13 @@ export const hostCommands: readonly Command[] = [
       return result.terminalEcho && result.tunnelOk && result.ledgersAgree ? undefined : 1;
     },
   },
+  {
+    name: 'demo governance',
+    about: 'the fee is changed by a vote of stake, on a fresh practice network; deals that are open keep theirs',
+    async run(context) {
+      const { demoGovernance } = await import('./demo-governance.ts');
+      const result = await demoGovernance((line) => context.say(line));
+      context.print(result, table(Object.entries(result).map(([name, value]) => [name, JSON.stringify(value)])));
+    },
+  },
 ];
