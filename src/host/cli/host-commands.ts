@@ -182,6 +182,22 @@ export const hostCommands: readonly Command[] = [
     },
   },
   {
+    name: 'neighbour start',
+    about: 'practice network: a second host on this computer, which shares its processor and takes jobs',
+    async run(context) {
+      const neighbour = await (await context.api()).practice.startNeighbour();
+      context.print(neighbour, `The neighbour is ${neighbour.state}. ${neighbour.detail}`.trim());
+    },
+  },
+  {
+    name: 'neighbour stop',
+    about: 'practice network: stop the neighbour',
+    async run(context) {
+      const neighbour = await (await context.api()).practice.stopNeighbour();
+      context.print(neighbour, `The neighbour is ${neighbour.state}. ${neighbour.detail}`.trim());
+    },
+  },
+  {
     name: 'demo',
     about: 'three workers with declared cards, three clients, three jobs: posted, run, verified and paid',
     async run(context) {
