@@ -1,18 +1,15 @@
 /** Whose content may be reused for whom: an address alone opens nothing. */
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
 import { PUBLIC_SCOPE, type ContentStore } from './content-store.ts';
 import { fetchContent } from './fetch-content.ts';
 import { fetchUrl } from './fetch-url.ts';
-import { openContentStore } from './open-content-store.ts';
+import { testFolder, testStore } from './testing.ts';
 
 const ALICE = `0x${'a1'.repeat(20)}`;
 const MALLORY = `0x${'ee'.repeat(20)}`;
@@ -26,13 +23,12 @@ let given: Set<string>;
 let asked: string[];
 let server: http.Server;
 
-const openStore = (name: string) =>
-  openContentStore({ dir: path.join(root, name), limitBytes: () => 2 ** 30, log: silentLog, clock: systemClock });
+const openStore = (name: string) => testStore(path.join(root, name));
 const source = () => [{ gateway: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }];
 const fetchFor = (scope: string, cid: string) => fetchContent(cid, source(), { store: host, scope });
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'scope-'));
+  root = testFolder();
   host = await openStore('host');
   elsewhere = await openStore('elsewhere');
   given = new Set();
@@ -50,12 +46,9 @@ beforeEach(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
-afterEach(async () => {
+afterEach(() => {
   server.closeAllConnections();
   server.close();
-  await host.close();
-  await elsewhere.close();
-  await rm(root, { recursive: true });
 });
 
 /** A folder elsewhere with these files; its address, and those of its files. */

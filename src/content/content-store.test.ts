@@ -1,24 +1,10 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
-import {
-  appendFile,
-  mkdir,
-  mkdtemp,
-  readFile,
-  readdir,
-  rm,
-  symlink,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readFile, readdir, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { bytes32ToCid, cidToBytes32, toCid } from './address.ts';
 import type { ContentStore } from './content-store.ts';
-import { openContentStore } from './open-content-store.ts';
+import { testFolder, testStore } from './testing.ts';
 
 // Generous: the machine may be busy with other suites.
 vi.setConfig({ testTimeout: 60_000 });
@@ -28,17 +14,12 @@ let root: string;
 let store: ContentStore;
 let limit: number;
 
-const reopen = async (dir = path.join(root, 'store')) =>
-  openContentStore({ dir, limitBytes: () => limit, log: silentLog, clock: systemClock });
+const reopen = (dir = path.join(root, 'store')) => testStore(dir, () => limit);
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'content-'));
+  root = testFolder();
   limit = 1024 * MiB;
   store = await reopen();
-});
-afterEach(async () => {
-  await store.close();
-  await rm(root, { recursive: true });
 });
 
 async function folder(name: string, files: Record<string, Uint8Array | string>): Promise<string> {

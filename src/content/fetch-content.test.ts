@@ -1,23 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PeerConnection, PeerHandler, PeerLink } from '../peer/peer-link.ts';
 import { addressOf, refuseAll, testLink } from '../peer/test-link.ts';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
 import { encodeHead, encodeWant, readAnswers, readWants } from './block-frames.ts';
 import { openGatewaySource } from './block-sources.ts';
 import type { ContentStore } from './content-store.ts';
 import { fetchContent } from './fetch-content.ts';
-import { openContentStore } from './open-content-store.ts';
 import { serveBlocks, serveGateway } from './serve-blocks.ts';
+import { testFolder, testStore } from './testing.ts';
 
 // Generous: the machine may be busy with other suites.
 vi.setConfig({ testTimeout: 60_000 });
@@ -28,19 +25,15 @@ let theirs: ContentStore;
 let ours: ContentStore;
 const closing: (() => unknown)[] = [];
 
-const openStore = (name: string) =>
-  openContentStore({ dir: path.join(root, name), limitBytes: () => 2 ** 32, log: silentLog, clock: systemClock });
+const openStore = (name: string) => testStore(path.join(root, name));
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'fetch-'));
+  root = testFolder();
   theirs = await openStore('theirs');
   ours = await openStore('ours');
 });
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
-  await ours.close();
-  await theirs.close();
-  await rm(root, { recursive: true });
 });
 
 /** A result folder of about `megabytes` in files of different sizes. */

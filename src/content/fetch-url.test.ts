@@ -1,17 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
 import type { ContentStore } from './content-store.ts';
 import { fetchUrl } from './fetch-url.ts';
-import { openContentStore } from './open-content-store.ts';
 import { isPublicAddress } from './public-address.ts';
+import { testFolder, testStore } from './testing.ts';
 
 // Generous: the machine may be busy with other suites.
 vi.setConfig({ testTimeout: 60_000 });
@@ -23,11 +20,10 @@ let base: string;
 let answer: (request: http.IncomingMessage, response: http.ServerResponse) => void;
 let limit: number;
 
-const reopen = () =>
-  openContentStore({ dir: path.join(root, 'store'), limitBytes: () => limit, log: silentLog, clock: systemClock });
+const reopen = () => testStore(path.join(root, 'store'), () => limit);
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'url-'));
+  root = testFolder();
   limit = 2 ** 30;
   store = await reopen();
   server = http.createServer((request, response) => answer(request, response));
@@ -35,11 +31,9 @@ beforeEach(async () => {
   await once(server, 'listening');
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
-afterEach(async () => {
+afterEach(() => {
   server.closeAllConnections();
   server.close();
-  await store.close();
-  await rm(root, { recursive: true });
 });
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

@@ -1,25 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { CarReader } from '@ipld/car';
 import { createLink, encode, prepare, type PBLink } from '@ipld/dag-pb';
 import fc from 'fast-check';
 import { UnixFS } from 'ipfs-unixfs';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../shared/errors.ts';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
 import { bytes32ToCid, rawCid, toLink } from './address.ts';
 import { pushCarToKubo, writeCar } from './car.ts';
 import type { Cid, ContentCaps, ContentStore } from './content-store.ts';
 import { checkDistinct, checkName } from './names.ts';
 import { readNode } from './nodes.ts';
-import { openContentStore } from './open-content-store.ts';
+import { testFolder, testStore } from './testing.ts';
 
 // Generous: the machine may be busy with other suites.
 vi.setConfig({ testTimeout: 60_000 });
@@ -27,17 +24,8 @@ vi.setConfig({ testTimeout: 60_000 });
 let root: string;
 let store: ContentStore;
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'hostile-'));
-  store = await openContentStore({
-    dir: path.join(root, 'store'),
-    limitBytes: () => 2 ** 30,
-    log: silentLog,
-    clock: systemClock,
-  });
-});
-afterEach(async () => {
-  await store.close();
-  await rm(root, { recursive: true });
+  root = testFolder();
+  store = await testStore(path.join(root, 'store'));
 });
 
 /** Blocks as a stranger would make them, put in as if they had been fetched. */

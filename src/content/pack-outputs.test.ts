@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { type Header, pack } from 'tar-stream';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { AppError } from '../shared/errors.ts';
-import { silentLog } from '../shared/log.ts';
-import { systemClock } from '../shared/time.ts';
 import type { ContentStore } from './content-store.ts';
-import { openContentStore } from './open-content-store.ts';
 import { packOutputs } from './pack-outputs.ts';
+import { testFolder, testStore } from './testing.ts';
 
 // Generous: the machine may be busy with other suites.
 vi.setConfig({ testTimeout: 60_000 });
@@ -20,17 +17,8 @@ vi.setConfig({ testTimeout: 60_000 });
 let root: string;
 let store: ContentStore;
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'pack-'));
-  store = await openContentStore({
-    dir: path.join(root, 'store'),
-    limitBytes: () => 2 ** 30,
-    log: silentLog,
-    clock: systemClock,
-  });
-});
-afterEach(async () => {
-  await store.close();
-  await rm(root, { recursive: true });
+  root = testFolder();
+  store = await testStore(path.join(root, 'store'));
 });
 
 type Item = Partial<Header> & { name: string; body?: Uint8Array | string };

@@ -1,30 +1,17 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { ContentStore } from '../../content/content-store.ts';
-import { openContentStore } from '../../content/open-content-store.ts';
-import { silentLog } from '../../shared/log.ts';
-import { systemClock } from '../../shared/time.ts';
 import { Uploads } from './uploads.ts';
+import { testFolder, testStore } from '../../content/testing.ts';
 
-let root: string;
 let dir: string;
 let content: ContentStore;
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'uploads-'));
+  const root = testFolder();
   dir = path.join(root, 'uploads');
-  content = await openContentStore({
-    dir: path.join(root, 'content'),
-    limitBytes: () => 2 ** 30,
-    log: silentLog,
-    clock: systemClock,
-  });
-});
-afterEach(async () => {
-  await content.close();
-  await rm(root, { recursive: true });
+  content = await testStore(path.join(root, 'content'));
 });
 
 const give = (uploads: Uploads, uploadId: string, name: string, offset: number, text: string, end = false) =>
