@@ -9,6 +9,7 @@ import { rentalsInterface } from '../src/chain/contract-interfaces.ts';
 import { ETH, type Address, type Hex } from '../src/shared/ids.ts';
 import type { RentalTerms } from '../src/shared/rental.ts';
 import { digestOf, finalPayload, leaseIdOf, specHash } from '../src/shared/typed-data.ts';
+import { cpuOffer } from '../test/support/cpu-offer.ts';
 import { report, say } from './harness.ts';
 import { measureJobs } from './jobs-throughput.ts';
 import { hash, startThroughputNetwork } from './throughput-network.ts';
@@ -28,22 +29,13 @@ try {
   await measureJobs(chain);
   const [provider, host, session] = await Promise.all(['provider', 'host', 'session'].map(account));
   if (!provider || !host || !session) throw new Error('no accounts');
-  const offer = {
-    gpuType: 'cpu',
-    gpuModel: 'bench',
-    gpuCount: 1,
-    gpuMemoryGb: 1,
-    price: 360n,
-    unit: 3600,
+  const offer = cpuOffer({
     token: dollar.address,
-    region: 'bench',
-    features: [],
     peerKey: hash('peer'),
     providerSigner: host.address,
     endsBy: Math.floor(Date.now() / 1000) + 86_400,
-    minSeconds: 60,
     units: 60_000,
-  };
+  });
   const salt = hash('offer');
   await provider.send(calls.registerOffer(offer, salt));
   const offerId = calls.offerId(provider.address, salt);

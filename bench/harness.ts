@@ -34,5 +34,27 @@ export const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
+/**
+ * Times the product and what it stands on in turns, so that whatever else the computer does slows both, and reports the
+ * medians. Each of the two answers how many milliseconds it took; the product goes once before, to warm up.
+ */
+export async function compareInTurns(what: {
+  name: string;
+  rounds: number;
+  ours: () => Promise<number>;
+  bare: () => Promise<number>;
+}): Promise<void> {
+  const { name, rounds } = what;
+  say(`warm-up ${(await what.ours()).toFixed(0)} ms`);
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    bare.push(await what.bare());
+    ours.push(await what.ours());
+    say(`round ${round}/${rounds}: ours ${ours.at(-1)?.toFixed(0)} ms, bare ${bare.at(-1)?.toFixed(0)} ms`);
+  }
+  report({ name, value: median(ours), unit: 'ms', baseline: median(bare), n: rounds });
+}
+
 /** This checkout's own command line, bundled. */
 export const COMMAND: readonly string[] = [process.execPath, `${import.meta.dirname}/../dist/host/cli.js`];

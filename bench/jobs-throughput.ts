@@ -5,6 +5,7 @@ import { jobsInterface } from '../src/chain/contract-interfaces.ts';
 import { ETH, type Hex } from '../src/shared/ids.ts';
 import type { JobTerms } from '../src/shared/job-terms.ts';
 import { acceptancePayload, digestOf, jobIdOf } from '../src/shared/typed-data.ts';
+import { cpuOffer } from '../test/support/cpu-offer.ts';
 import { say } from './harness.ts';
 import { hash, type SigningAccount, type ThroughputNetwork } from './throughput-network.ts';
 
@@ -38,22 +39,13 @@ export async function measureJobs(chain: ThroughputNetwork): Promise<void> {
     await provider.send(calls.deposit(watt.address, STAKE, provider.address));
     await provider.send(calls.authorize(stakes, true));
     await provider.send(calls.stake('provider', STAKE));
-    const offer = {
-      gpuType: 'cpu',
-      gpuModel: 'bench',
-      gpuCount: 1,
-      gpuMemoryGb: 1,
-      price: 360n,
-      unit: 3600,
+    const offer = cpuOffer({
       token: dollar.address,
-      region: 'bench',
-      features: [],
       peerKey: hash('peer'),
       providerSigner: provider.address,
       endsBy: now + 86_400,
-      minSeconds: 60,
       units: 1000,
-    };
+    });
     await provider.send(calls.registerOffer(offer, hash('jobs')));
     await provider.send(calls.setJobOperator(renter.address));
     return { renter, provider, offerId: calls.offerId(provider.address, hash('jobs')) };

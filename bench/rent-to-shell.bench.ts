@@ -3,15 +3,12 @@
  * chain, a real line and a real engine with the image present. Against `docker run -it` of the same image, in turns.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { untilListed, untilRental } from '../src/host/cli/demo.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { untilRental } from '../src/host/cli/demo.ts';
 import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
-import { isReady, spawnHost, untilStatus } from '../src/host/spawned-host.ts';
-import { COMMAND, median, report, say } from './harness.ts';
+import { compareInTurns } from './harness.ts';
+import { withTwoHosts } from './two-hosts.ts';
 
-const ROUNDS = 7;
 const SECONDS = 600;
 
 /** A prompt from `docker run -it`, which wants a terminal of its own: util-linux `script` gives it one. */
@@ -30,24 +27,11 @@ function dockerRun(): Promise<number> {
   });
 }
 
-const root = await mkdtemp(path.join(tmpdir(), 'commonwatt-bench-'));
-const provider = await spawnHost({ command: COMMAND, dataDir: path.join(root, 'provider'), network: 'practice' });
-const { network } = await untilStatus(provider.client, isReady);
-const renter = await spawnHost({
-  command: COMMAND,
-  dataDir: path.join(root, 'renter'),
-  network: 'practice',
-  rpcUrl: network.joinUrl ?? '',
-});
-try {
-  await untilStatus(renter.client, isReady);
-  const { offer } = await provider.client.share.suggest();
-  const { offerId } = await provider.client.share.start({ commandId: crypto.randomUUID(), offer });
-  await untilListed(renter.client, offerId);
-  const { missing } = await renter.client.market.quote({ offerId, seconds: SECONDS });
+await withTwoHosts(async ({ provider, renter, offerId }) => {
+  const { missing, token } = await renter.client.market.quote({ offerId, seconds: SECONDS });
   await renter.client.wallet.deposit({
     commandId: crypto.randomUUID(),
-    token: offer.token,
+    token: token.address,
     amount: `${BigInt(missing) * 20n}`,
   });
 
@@ -72,21 +56,14 @@ try {
   };
 
   await dockerRun();
-  say(`warm-up ${(await rent()).toFixed(0)} ms`);
-  const ours: number[] = [];
-  const bare: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    // The next guard is made in the background: the figure is for one that is there.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    bare.push(await dockerRun());
-    ours.push(await rent());
-    say(
-      `round ${round + 1}/${ROUNDS}: ours ${ours.at(-1)?.toFixed(0)} ms, docker run -it ${bare.at(-1)?.toFixed(0)} ms`,
-    );
-  }
-  report({ name: 'rent-to-shell', value: median(ours), unit: 'ms', baseline: median(bare), n: ROUNDS });
-} finally {
-  await renter.stop();
-  await provider.stop();
-  await rm(root, { recursive: true, force: true });
-}
+  await compareInTurns({
+    name: 'rent-to-shell',
+    rounds: 7,
+    ours: rent,
+    bare: async () => {
+      // The next guard is made in the background: the figure is for one that is there.
+      await pause(3000);
+      return dockerRun();
+    },
+  });
+});

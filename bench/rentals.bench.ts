@@ -18,6 +18,7 @@ import { finalPayload, specHash } from '../src/shared/typed-data.ts';
 import type { Deal, DealRole } from '../src/store/ledger.ts';
 import { openLedger } from '../src/store/open-ledger.ts';
 import { openPracticeWallet } from '../src/wallet/practice-wallet.ts';
+import { cpuOffer } from '../test/support/cpu-offer.ts';
 import { report, say } from './harness.ts';
 
 const PAIRS = 3000;
@@ -96,22 +97,13 @@ const provider = await party('provider');
 const renter = await party('renter');
 const { calls } = renter.chain;
 const salt = keccak256(toUtf8Bytes('bench')) as Bytes32;
-const offer = {
-  gpuType: 'CPU',
-  gpuModel: 'bench',
-  gpuCount: 1,
-  gpuMemoryGb: 1,
-  price: 360n,
-  unit: 3600,
+const offer = cpuOffer({
   token: dollar.address,
-  region: 'bench',
-  features: [],
   peerKey: specHash('peer'),
   providerSigner: provider.wallet.hostKey.address,
   endsBy: clock.now() + 86_400,
-  minSeconds: 60,
   units: 60_000,
-};
+});
 await provider.chain.send(calls.registerOffer(offer, salt), { commandId: 'register' });
 const deposit = 60n * BigInt(PAIRS);
 await renter.chain.send(calls.approve(dollar.address, deposit), { commandId: 'approve' });

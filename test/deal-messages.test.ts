@@ -1,18 +1,18 @@
 /** What strangers may say about leases: bytes of any kind, at any time, end in an answer or an AppError, never worse. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { DEAL_REQUESTS } from '../src/shared/deal-protocol.ts';
 import { AppError } from '../src/shared/errors.ts';
 import type { Bytes32, Hex } from '../src/shared/ids.ts';
 import type { Json } from '../src/shared/json.ts';
 import type { Deal } from '../src/store/ledger.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { LeaseWorld, SPEC } from './support/lease-world.ts';
 import { anvilMissing } from './support/market.ts';
 
-const missing = anvilMissing();
 const STRANGER: Hex = `0x${'5a'.repeat(20)}`;
 
-describe.skipIf(missing !== null)(`deal messages${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'deal messages', () => {
   let world: LeaseWorld;
   let leaseId: Bytes32;
   beforeAll(async () => {

@@ -2,13 +2,12 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnHost, type SpawnedHost } from '../src/host/spawned-host.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { anvilMissing, COMMAND } from './support/market.ts';
 
-const missing = anvilMissing();
-
-describe.skipIf(missing !== null)(`founding endpoints${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'founding endpoints', () => {
   let root: string;
   let host: SpawnedHost;
 

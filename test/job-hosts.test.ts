@@ -2,19 +2,18 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Job } from '../src/api/contract.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
+import { describeUnless } from './support/describe-unless.ts';
+import { balanceOf, deposit, isOver, untilJob } from './support/job-market.ts';
 import { anvilMissing, containersOf, engineMissing, TestMarket } from './support/market.ts';
 
-const missing = anvilMissing() ?? engineMissing();
 const ENV = { COMMONWATT_JOBS: '{"marginSeconds": 5}' };
 const TASKS = 6;
 const command = () => ({ commandId: crypto.randomUUID() });
-const isOver = ({ status }: Job) => status === 'verified' || status === 'failed' || status === 'cancelled';
 
-describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing() ?? engineMissing(), 'jobs between hosts', () => {
   let folder: string;
   let market: TestMarket;
   let renter: SpawnedHost;
@@ -37,26 +36,6 @@ describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : `
     await market?.close();
     await rm(folder, { recursive: true, force: true });
   });
-
-  const balanceOf = async (host: SpawnedHost, symbol: string) => {
-    const balances = await host.client.wallet.balances();
-    const found = balances.find(({ token }) => token.symbol === symbol);
-    if (!found) throw new Error(`no ${symbol}`);
-    return { token: found.token, available: BigInt(found.available) };
-  };
-  const deposit = async (host: SpawnedHost, symbol: string, amount: bigint) => {
-    const { token } = await balanceOf(host, symbol);
-    await host.client.wallet.deposit({ ...command(), token: token.address, amount: `${amount}` });
-  };
-  const until = async (host: SpawnedHost, taskId: string, accepts: (job: Job) => boolean): Promise<Job> => {
-    const stop = new AbortController();
-    for await (const job of await host.client.jobs.watch({ taskId }, { signal: stop.signal })) {
-      if (!accepts(job)) continue;
-      stop.abort();
-      return job;
-    }
-    throw new Error('the stream ended');
-  };
 
   test('an array with an uploaded folder is done and paid once, though the renter and a provider are killed', async () => {
     const upload = path.join(folder, 'words');
@@ -85,7 +64,7 @@ describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : `
       },
     });
     await Promise.any(
-      taskIds.map((taskId) => until(renter, taskId, ({ runs }) => runs.some(({ phase }) => phase === 'running'))),
+      taskIds.map((taskId) => untilJob(renter, taskId, ({ runs }) => runs.some(({ phase }) => phase === 'running'))),
     );
     renter.kill('SIGKILL');
     await renter.exited;
@@ -94,7 +73,7 @@ describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : `
     const { address } = await dead.client.wallet.status();
     await Promise.any(
       taskIds.map((taskId) =>
-        until(
+        untilJob(
           renter,
           taskId,
           ({ runs, status }) => status === 'assigned' && runs.some((run) => run.provider === address),
@@ -104,7 +83,7 @@ describe.skipIf(missing !== null)(`jobs between hosts${missing === null ? '' : `
     dead.kill('SIGKILL');
     await dead.exited;
 
-    const jobs = await Promise.all(taskIds.map((taskId) => until(renter, taskId, isOver)));
+    const jobs = await Promise.all(taskIds.map((taskId) => untilJob(renter, taskId, isOver, 240_000)));
     expect(jobs.map(({ status, detail }) => `${status} ${status === 'failed' ? detail : ''}`)).toEqual(
       jobs.map(() => 'verified '),
     );

@@ -2,21 +2,20 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiInputs, Job } from '../src/api/contract.ts';
 import { createHost, type Host } from '../src/host/host.ts';
 import { jobFileSchema, type JobFile } from '../src/shared/job-spec.ts';
 import { kernelSample } from '../src/shared/kernel-samples.ts';
 import { silentLog } from '../src/shared/log.ts';
+import { describeUnless } from './support/describe-unless.ts';
+import { WATT, isOver } from './support/job-market.ts';
 import { anvilMissing } from './support/market.ts';
 
-const missing = anvilMissing();
-const WATT = 10n ** 18n;
 const context = { signal: new AbortController().signal };
 const command = () => ({ commandId: crypto.randomUUID() });
-const isOver = ({ status }: Job) => status === 'verified' || status === 'failed' || status === 'cancelled';
 
-describe.skipIf(missing !== null)(`jobs through a host${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'jobs through a host', () => {
   let dataDir: string;
   let host: Host;
 

@@ -1,15 +1,15 @@
 /** A host that is killed between any two steps of a lease goes on from its book: nothing is lost, nothing paid twice. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bytes32 } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { LeaseWorld, RATE } from './support/lease-world.ts';
 import { anvilMissing } from './support/market.ts';
 
 const missing = anvilMissing();
-const skipped = missing === null ? '' : ` (skipped: ${missing})`;
 /** Writes of a deal's row that one side makes over a short lease, health checks included. */
 const WRITES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16];
 
-describe.skipIf(missing !== null)(`killed between two steps${skipped}`, () => {
+describeUnless(missing, 'killed between two steps', () => {
   let world: LeaseWorld;
   beforeAll(async () => {
     world = await LeaseWorld.open();
@@ -79,7 +79,7 @@ describe.skipIf(missing !== null)(`killed between two steps${skipped}`, () => {
   );
 });
 
-describe.skipIf(missing !== null)(`one offer per wallet${skipped}`, () => {
+describeUnless(missing, 'one offer per wallet', () => {
   let world: LeaseWorld;
   beforeAll(async () => {
     world = await LeaseWorld.open({ share: false });

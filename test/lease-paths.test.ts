@@ -1,15 +1,15 @@
 /** Every way a lease can go, driven by both hosts' own code on a real chain with a fast clock. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Deal } from '../src/store/ledger.ts';
 import { AppError } from '../src/shared/errors.ts';
 import { ETH } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { LeaseWorld, RATE, RULES, SPEC } from './support/lease-world.ts';
 import { anvilMissing } from './support/market.ts';
 
-const missing = anvilMissing();
 const DAY = 86_400;
 
-describe.skipIf(missing !== null)(`the ways of a lease${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(anvilMissing(), 'the ways of a lease', () => {
   let world: LeaseWorld;
   beforeAll(async () => {
     world = await LeaseWorld.open();

@@ -1,11 +1,12 @@
 /** Jobs between hosts of their own processes: what every test of them does, and what the chain itself says about it. */
 import { execFileSync } from 'node:child_process';
-import { openChain } from '../../src/chain/open-chain.ts';
 import type { Chain } from '../../src/chain/chain.ts';
+import { openChain } from '../../src/chain/open-chain.ts';
 import { joinPractice } from '../../src/chain/practice/practice-network.ts';
+import { transactionSignerOf } from '../../src/chain/testing-host.ts';
 import type { ApiClient, Job } from '../../src/api/contract.ts';
 import type { SpawnedHost } from '../../src/host/spawned-host.ts';
-import type { Address, Bytes32, Hex } from '../../src/shared/ids.ts';
+import type { Address, Bytes32 } from '../../src/shared/ids.ts';
 import { jobFileSchema } from '../../src/shared/job-spec.ts';
 import { silentLog } from '../../src/shared/log.ts';
 import { systemClock } from '../../src/shared/time.ts';
@@ -15,7 +16,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Wallet } from 'ethers';
 import type { z } from 'zod';
-import type { TypedPayload } from '../../src/shared/typed-data.ts';
 import type { TestMarket } from './market.ts';
 
 export const WATT = 10n ** 18n;
@@ -23,17 +23,23 @@ type JobFileText = z.input<typeof jobFileSchema>;
 
 export const isOver = ({ status }: Job): boolean => ['verified', 'failed', 'cancelled'].includes(status);
 
-export async function wattOf({ client }: SpawnedHost): Promise<Address> {
-  const { network } = await client.system.status();
-  const watt = network.tokens.find(({ symbol }) => symbol === 'WATT');
-  if (!watt) throw new Error('The practice network has no WATT.');
-  return watt.address;
+/** What a host has in the Vault. */
+export async function balanceOf(
+  { client }: SpawnedHost,
+  symbol: string,
+): Promise<{ token: Address; available: bigint }> {
+  const balances = await client.wallet.balances();
+  const found = balances.find(({ token }) => token.symbol === symbol);
+  if (!found) throw new Error(`The practice network has no ${symbol}.`);
+  return { token: found.token.address, available: BigInt(found.available) };
 }
 
-export async function depositWatt(host: SpawnedHost, amount: bigint): Promise<void> {
-  const token = await wattOf(host);
+export async function deposit(host: SpawnedHost, symbol: string, amount: bigint): Promise<void> {
+  const { token } = await balanceOf(host, symbol);
   await host.client.wallet.deposit({ commandId: crypto.randomUUID(), token, amount: `${amount}` });
 }
+
+export const depositWatt = (host: SpawnedHost, amount: bigint): Promise<void> => deposit(host, 'WATT', amount);
 
 /** Shares, takes jobs, and has something to lock bonds with. */
 export async function worksFor(
@@ -116,11 +122,7 @@ export class RawParty {
       profile: await joinPractice(joinUrl),
       indexPath: path.join(party.#folder, 'index.db'),
       ledger: party.#ledger,
-      signer: {
-        address: party.account,
-        signTransaction: async (transaction) =>
-          (await party.wallet.signTransaction({ type: 2, ...transaction })) as Hex,
-      },
+      signer: transactionSignerOf(party.wallet),
       clock: systemClock,
       log: silentLog,
     });
@@ -130,11 +132,6 @@ export class RawParty {
   send(call: Parameters<Chain['send']>[0]) {
     this.#sent += 1;
     return this.chain.send(call, { commandId: `raw-${this.#sent}` });
-  }
-
-  async sign({ domain, types, message }: TypedPayload): Promise<Hex> {
-    const mutable = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
-    return (await this.wallet.signTypedData(domain, mutable, message)) as Hex;
   }
 
   /** Resolves once this party's own view of the chain says so. */

@@ -14,10 +14,11 @@ import type { Address, Bytes32 } from '../../src/shared/ids.ts';
 import { silentLog } from '../../src/shared/log.ts';
 import type { JobTerms } from '../../src/shared/job-terms.ts';
 import { systemClock } from '../../src/shared/time.ts';
-import { peerBindingPayload, signerOf } from '../../src/shared/typed-data.ts';
 import { GIB } from '../../src/shared/units.ts';
 import { askFaucet } from '../../src/chain/practice/practice-network.ts';
+import { cpuOffer } from './cpu-offer.ts';
 import { RawParty, WATT } from './job-market.ts';
+import { walletBinder } from './wallet-binder.ts';
 
 export class RawProvider {
   readonly party: RawParty;
@@ -52,8 +53,6 @@ export class RawProvider {
       log: silentLog,
       clock: systemClock,
     });
-    const binding = (peerKey: Bytes32, role: 'provider' | 'renter' | 'validator', notAfter: number) =>
-      peerBindingPayload(profile.chainId, { peerKey, role, notAfter });
     const keyPair = keyPairOf(`raw provider ${account}`);
     const peerKey = hexlify(keyPair.publicKey) as Bytes32;
     const link = await testLink(
@@ -69,12 +68,7 @@ export class RawProvider {
           const { hostname, port } = new URL(`tcp://${place}`);
           return { host: hostname, port: Number(port) };
         }),
-        binder: {
-          wallet: account,
-          chainId: profile.chainId,
-          sign: (key, role, notAfter) => party.sign(binding(key, role, notAfter)),
-          recover: (key, role, notAfter, signature) => signerOf(binding(key, role, notAfter), signature),
-        },
+        binder: walletBinder(party.wallet, profile.chainId),
       },
     );
     const { watt, stakes, jobs } = profile.contracts as { watt: Address; stakes: Address; jobs: Address };
@@ -88,22 +82,14 @@ export class RawProvider {
       calls.authorize(jobs, true),
       calls.stake('provider', minProviderStake * 2n),
       calls.registerOffer(
-        {
-          gpuType: 'CPU',
-          gpuModel: 'Anything you like',
-          gpuCount: 1,
-          gpuMemoryGb: 4,
-          price: 1n,
-          unit: 3600,
+        cpuOffer({
           token: watt,
-          region: 'eu',
-          features: [],
           peerKey,
           providerSigner: account,
           endsBy: systemClock.now() + 80 * 86_400,
-          minSeconds: 60,
+          price: 1n,
           units: 8,
-        },
+        }),
         salt,
       ),
     ]) {
