@@ -99,6 +99,16 @@ export const jobCountsSchema = z.object(
   >,
 );
 
+/** All tasks of one submission in one line. */
+export const jobBatchSchema = z.object({
+  batchId: z.string(),
+  /** How many tasks stand where; of those that are `completed`, `review` wait for their owner's word. */
+  counts: jobCountsSchema,
+  review: z.int(),
+  /** The task that says most: one that needs its owner, else one that has not ended, else one that failed, else the first. */
+  job: jobSchema,
+});
+
 export const noticeSchema = z.object({
   level: z.enum(['ignored', 'changed', 'refused']),
   /** The flag or key it is about. */
@@ -183,6 +193,19 @@ export const jobsContract = {
       }),
     )
     .output(z.object({ jobs: z.array(jobSchema), counts: jobCountsSchema, next: z.string().nullable() })),
+  /** Submissions, newest first: an array of a thousand tasks is one line. All tasks of one: `list` with its id. */
+  batches: oc
+    .route({ method: 'GET', path: '/jobs/batches', summary: 'Submitted jobs, arrays in one line' })
+    .input(
+      z.object({
+        batchId: z.string().max(64).optional(),
+        /** Only those with a task that has not ended; false: only those with one that has. */
+        open: z.boolean().optional(),
+        after: z.string().max(200).optional(),
+        limit: z.int().min(1).max(500).default(100),
+      }),
+    )
+    .output(z.object({ batches: z.array(jobBatchSchema), counts: jobCountsSchema, next: z.string().nullable() })),
   get: oc.route({ method: 'GET', path: '/jobs/{taskId}' }).input(task).output(jobSchema),
   watch: oc.route({ method: 'GET', path: '/jobs/{taskId}/stream' }).input(task).output(eventIterator(jobSchema)),
   /** The newest jobs and all counts at each change; conflated. */

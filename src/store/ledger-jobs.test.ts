@@ -206,6 +206,58 @@ describe('tasks', () => {
     for (const cursor of ['x', '-1', '1.5', '0']) expect(() => ledger.tasks.list({ cursor })).toThrow(AppError);
   });
 
+  describe('in batches', () => {
+    const put = (batchId: string, phases: JobTask['phase'][], change: Partial<JobTask> = {}) => {
+      for (const [index, phase] of phases.entries()) {
+        ledger.tasks.put(task(`${batchId}-${index}`, { batchId, index, of: phases.length, phase, ...change }));
+      }
+    };
+    const mine = account('01');
+    const seen = (filter: { open?: boolean; batchId?: string }) =>
+      ledger.tasks.batches({ account: mine, ...filter }).rows.map(({ taskId }) => taskId);
+
+    test('each is one line, with its counts and the task that says most', () => {
+      put('b1', ['verified', 'failed', 'verified']);
+      put('b2', ['verified', 'waiting', 'review', 'failed', 'review']);
+      put('b3', ['assigned', 'verified']);
+      put('b4', ['cancelled', 'verified']);
+      put('other', ['waiting'], { account: account('02') });
+      expect(ledger.tasks.batches({ account: mine }).rows).toEqual([
+        { batchId: 'b4', taskId: 'b4-0', phases: { cancelled: 1, verified: 1 } },
+        { batchId: 'b3', taskId: 'b3-0', phases: { assigned: 1, verified: 1 } },
+        { batchId: 'b2', taskId: 'b2-2', phases: { failed: 1, review: 2, verified: 1, waiting: 1 } },
+        { batchId: 'b1', taskId: 'b1-1', phases: { failed: 1, verified: 2 } },
+      ]);
+      expect(seen({ open: true })).toEqual(['b3-0', 'b2-2']);
+      expect(seen({ open: false })).toEqual(['b4-0', 'b3-1', 'b2-3', 'b1-1']);
+      expect(seen({ batchId: 'b3' })).toEqual(['b3-0']);
+      expect(seen({ batchId: 'other' })).toEqual([]);
+    });
+
+    test('pages neither repeat nor leave out one while tasks end and come', () => {
+      for (let batch = 0; batch < 25; batch += 1) put(`b${batch}`, ['waiting', 'waiting', 'waiting']);
+      const found: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: ReturnType<Ledger['tasks']['batches']> = ledger.tasks.batches({
+          account: mine,
+          open: true,
+          limit: 10,
+          ...(cursor === null ? {} : { cursor }),
+        });
+        found.push(...page.rows.map(({ batchId }) => batchId));
+        cursor = page.cursor;
+        // The newest and the oldest task of each that was seen and of some that were not.
+        for (let batch = 0; batch < 25; batch += 1) {
+          ledger.tasks.update(`b${batch}-${batch % 2 === 0 ? 0 : 2}`, { phase: 'verified' });
+        }
+        put(`new${found.length}`, ['waiting']);
+      } while (cursor !== null);
+      expect(found).toEqual(Array.from({ length: 25 }, (_, batch) => `b${24 - batch}`));
+      expect(() => ledger.tasks.batches({ account: mine, cursor: 'x' })).toThrow(AppError);
+    });
+  });
+
   test('a failed transaction leaves nothing behind', () => {
     expect(() =>
       ledger.transaction(() => {

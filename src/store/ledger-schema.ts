@@ -182,4 +182,8 @@ export const LEDGER_STEPS: readonly string[] = [
   CREATE INDEX job_runs_by_account ON job_runs (account, id DESC);
   CREATE INDEX job_runs_open ON job_runs (id DESC) WHERE ended = 0;
   `,
+  `
+  -- Whole: how batches stand is told without a look at their tasks.
+  CREATE INDEX job_tasks_by_account_batch ON job_tasks (account, batch_id, phase, id);
+  `,
 ];

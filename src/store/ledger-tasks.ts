@@ -3,6 +3,7 @@ import { AppError } from '../shared/errors.ts';
 import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { Json } from '../shared/json.ts';
 import type { SqliteDatabase } from './database.ts';
+import { jobBatches } from './ledger-batches.ts';
 import type { JobTask, JobTaskDeal, JobTaskPhase, JobTaskSummary, Ledger } from './ledger.ts';
 import { pageBounds, pageOf } from './ledger-page.ts';
 import { jobTermsFromText, jobTermsToText } from './terms-text.ts';
@@ -170,6 +171,7 @@ export function tasksTable(db: SqliteDatabase, now: () => number, onSecretsGone:
       Object.fromEntries(
         counts.all({ account: account ?? null, batchId: batchId ?? null }).map(({ phase, n }) => [phase, n]),
       ),
+    batches: jobBatches(db),
     put(task) {
       put({ ...task, updatedAt: now() });
       return need(task.taskId);

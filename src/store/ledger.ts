@@ -134,6 +134,29 @@ export interface JobTaskFilter {
   cursor?: string;
 }
 
+export interface JobBatchFilter {
+  account: Address;
+  batchId?: string;
+  /** Only batches with a task that has not ended; false: only those with one that has. */
+  open?: boolean;
+  /** 1 to 1000; 100 where it is left out. */
+  limit?: number;
+  /** From the page before. */
+  cursor?: string;
+}
+
+/** All tasks of one submission. */
+export interface JobBatch {
+  batchId: string;
+  /** Phases without any are left out. */
+  phases: Partial<Record<JobTaskPhase, number>>;
+  /**
+   * The task that says most about it, of those that `open` asks for: one that waits for its owner's word, else one that has
+   * not ended, else one that failed, else the first.
+   */
+  taskId: string;
+}
+
 /** Where a provider's run of a job stands. The last two are ends. */
 export const JOB_RUN_PHASES = [
   /** About to be taken by a claim of this host's own. */
@@ -307,6 +330,8 @@ export interface LedgerReader {
     list(filter?: JobTaskFilter): LedgerPage<JobTaskSummary>;
     /** How many there are in each phase; phases without any are left out. */
     count(filter?: Pick<JobTaskFilter, 'account' | 'batchId'>): Partial<Record<JobTaskPhase, number>>;
+    /** Newest submission first; a batch keeps its place whatever becomes of its tasks. @throws AppError bad-input for a cursor of another list */
+    batches(filter: JobBatchFilter): LedgerPage<JobBatch>;
   };
   runs: {
     get(dealId: Bytes32): JobRun | null;

@@ -26,6 +26,8 @@ export interface FakeOptions {
   /** Jobs that are there from the start, one in every state, and an array of this many tasks. */
   jobs?: boolean;
   jobArray?: number;
+  /** So many tasks of the array wait for their owner's word. */
+  jobArrayReview?: number;
   sharing?: boolean;
   /** This computer takes jobs too, and runs one. */
   working?: boolean;
@@ -140,6 +142,7 @@ export function createFakeHost(options: FakeOptions = {}) {
     call,
     seeded: options.jobs ?? false,
     array: options.jobArray ?? 0,
+    review: options.jobArrayReview ?? 0,
   });
   const work = createFakeWork({
     now,

@@ -105,6 +105,7 @@ export function fakeJob({ seed, now, account, spec, status = 'pending', ago = 60
     resultCid: null,
     resultHere: false,
     verdict: null,
+    review: null,
     postedAt: now - ago + 2,
     deadline: over ? null : now + 7200,
     endedAt: over ? now - ago + 300 : null,
@@ -119,6 +120,15 @@ export const WAITING: Job['waiting'] = [
   { reason: 'taken', offers: 1 },
 ];
 export const WAITS = 'Waiting: 12 offers over your price, 3 too little memory, 1 taken.';
+
+/** A run that failed waits for its owner's word. */
+const reviewed = (now: number): Partial<Job> => ({
+  phase: 'review',
+  detail:
+    'The program ended with exit code 1. Look at its log. Accept it, or reject it; if you say nothing it is paid when the time for that is over.',
+  review: { until: now + 83_550, bond: (ONE_WATT / 2n).toString() },
+  verdict: { tier: 'accept', valid: true, reason: 'The result is whole.', checks: [] },
+});
 
 /** One job in every state that the screens know. */
 export function fakeJobs(now: number, account: Address): Job[] {
@@ -166,6 +176,17 @@ export function fakeJobs(now: number, account: Address): Job[] {
             progress: { label: 'Fetching the result', done: 88_000_000, total: 120_000_000, unit: 'bytes' },
           }),
         ],
+      },
+    }),
+    make({
+      seed: 9,
+      ago: 700,
+      spec: docker('Segment the scans', ['python', 'segment.py']),
+      status: 'completed',
+      more: {
+        ...reviewed(now),
+        ...result(9),
+        runs: [fakeRun({ seed: 910, now, phase: 'submitted', startedAgo: 690, took: 41, exitCode: 1 })],
       },
     }),
     make({
@@ -274,10 +295,12 @@ export function fakeJobs(now: number, account: Address): Job[] {
 
 const MIX: Job['status'][] = ['verified', 'verified', 'verified', 'assigned', 'pending'];
 
-/** `of` tasks of one submission, most of them done. */
-export function fakeArray(of: number, now: number, account: Address): Job[] {
+/** `of` tasks of one submission, most of them done; `review` of those that run wait for their owner instead. */
+export function fakeArray(of: number, now: number, account: Address, review = 0): Job[] {
+  const firstRunning = Math.ceil((of * MIX.indexOf('assigned')) / MIX.length);
   return Array.from({ length: of }, (_, index) => {
-    const status = MIX[Math.floor((index * MIX.length) / of)] ?? 'pending';
+    const asks = index >= firstRunning && index < firstRunning + review;
+    const status = asks ? 'completed' : (MIX[Math.floor((index * MIX.length) / of)] ?? 'pending');
     const took = 20 + ((index * 7) % 30);
     return fakeJob({
       seed: 10_000 + index,
@@ -291,7 +314,8 @@ export function fakeArray(of: number, now: number, account: Address): Job[] {
         index,
         of,
         ...(status === 'pending' ? { detail: WAITS, waiting: WAITING } : {}),
-        ...(status === 'verified' ? { resultCid: fakeCid(9000 + index), resultHere: true } : {}),
+        ...(asks ? reviewed(now) : {}),
+        ...(status === 'verified' || asks ? { resultCid: fakeCid(9000 + index), resultHere: true } : {}),
         runs:
           status === 'pending'
             ? []
@@ -299,9 +323,9 @@ export function fakeArray(of: number, now: number, account: Address): Job[] {
                 fakeRun({
                   seed: 20_000 + index * 10,
                   now,
-                  phase: status === 'verified' ? 'verified' : 'running',
+                  phase: status === 'verified' ? 'verified' : asks ? 'submitted' : 'running',
                   startedAgo: 200 + index,
-                  ...(status === 'verified' ? { took, exitCode: 0 } : {}),
+                  ...(status === 'verified' ? { took, exitCode: 0 } : asks ? { took, exitCode: 1 } : {}),
                 }),
               ],
       },

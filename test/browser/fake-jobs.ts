@@ -28,6 +28,8 @@ interface FakeJobsOptions {
   /** Jobs that are there from the start, one in every state; of an array also this many. */
   seeded?: boolean;
   array?: number;
+  /** So many tasks of the array wait for their owner's word. */
+  review?: number;
 }
 
 /** Frames that may be on their way without an acknowledgement, as the interface promises. */
@@ -111,9 +113,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
   }): ApiOutputs['jobs']['list'] => {
     const all = [...tasks.values()].map((task) => task.value);
     const counted = all.filter((job) => batchId === undefined || job.batchId === batchId);
-    const counts = Object.fromEntries(
-      JOB_STATUSES.map((name) => [name, counted.filter((job) => job.status === name).length]),
-    ) as ApiOutputs['jobs']['list']['counts'];
+    const counts = countsOf(counted);
     const fitting = counted
       .filter((job) => status === undefined || job.status === status)
       .filter((job) => open === undefined || isOver(job) !== open)
@@ -121,6 +121,39 @@ export function createFakeJobs(options: FakeJobsOptions) {
     const from = after === undefined ? 0 : fitting.findIndex((job) => job.taskId === after) + 1;
     const jobs = fitting.slice(from, from + limit);
     return { jobs, counts, next: from + limit < fitting.length ? (jobs.at(-1)?.taskId ?? null) : null };
+  };
+  const batchPage = ({
+    batchId,
+    open,
+    after,
+    limit,
+  }: {
+    batchId?: string | undefined;
+    open?: boolean | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): ApiOutputs['jobs']['batches'] => {
+    const { jobs: all, counts } = page({ batchId, limit: Number.MAX_SAFE_INTEGER });
+    const fitting = [...Map.groupBy(all, (job) => job.batchId)].flatMap(([id, jobs]) => {
+      const [job] = jobs
+        .filter((one) => open === undefined || isOver(one) !== open)
+        .toSorted((a, b) => rankOf(a) - rankOf(b) || a.index - b.index);
+      const review = jobs.filter((one) => one.review !== null).length;
+      return job ? [{ batchId: id, counts: countsOf(jobs), review, job }] : [];
+    });
+    const from = after === undefined ? 0 : fitting.findIndex((batch) => batch.batchId === after) + 1;
+    const batches = fitting.slice(from, from + limit);
+    return { batches, counts, next: from + limit < fitting.length ? (batches.at(-1)?.batchId ?? null) : null };
+  };
+  /** The result waits for its owner; whatever it is told, that is over then. */
+  const decide = (taskId: string, next: (job: Job) => Job): Job => {
+    if (taskOf(taskId).value.review === null) {
+      throw new AppError('conflict', 'No result of this job waits for your word.', {
+        field: 'taskId',
+        next: 'See where the job stands.',
+      });
+    }
+    return change(taskId, (job) => ({ ...next(job), review: null }));
   };
   const tokenOf = (file: JobFile): Token => {
     const token = options.tokens.find(({ symbol, address }) => symbol === file.token || address === file.token);
@@ -229,6 +262,10 @@ export function createFakeJobs(options: FakeJobsOptions) {
       call('jobs.list');
       return page(filter);
     },
+    batches: (filter) => {
+      call('jobs.batches');
+      return batchPage(filter);
+    },
     get: ({ taskId }) => taskOf(taskId).value,
     watch: ({ taskId }, { signal }) => taskOf(taskId).watch(signal),
     watchList: async function* watchList({ limit }, { signal }) {
@@ -254,6 +291,27 @@ export function createFakeJobs(options: FakeJobsOptions) {
           endedAt: now(),
         }));
       }),
+    accept: ({ taskId, commandId }) =>
+      once(commandId, 'jobs.accept', () =>
+        decide(taskId, (job) => ({
+          ...job,
+          status: 'failed',
+          phase: 'failed',
+          detail: 'The program ended with exit code 1. The provider did its work and was paid; the logs are kept.',
+          paid: job.bounty,
+          refund: '0',
+          deadline: null,
+          endedAt: now(),
+        })),
+      ),
+    reject: ({ taskId, commandId, reason }) =>
+      once(commandId, 'jobs.reject', () =>
+        decide(taskId, (job) => {
+          const detail = `You rejected it: ${reason}`;
+          const verdict = { tier: 'accept' as const, valid: false, reason: detail, checks: [] };
+          return { ...job, phase: 'verifying', detail, verdict };
+        }),
+      ),
     rerun: ({ taskId, commandId }) =>
       once(commandId, 'jobs.rerun', () => {
         const old = taskOf(taskId).value;
@@ -337,7 +395,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
   };
 
   if (options.seeded === true) for (const job of fakeJobs(now(), account)) add(job);
-  for (const job of fakeArray(options.array ?? 0, now(), account)) add(job);
+  for (const job of fakeArray(options.array ?? 0, now(), account, options.review)) add(job);
 
   return {
     services,
@@ -362,6 +420,14 @@ export function createFakeJobs(options: FakeJobsOptions) {
 }
 
 const isOver = ({ status }: Job): boolean => status === 'verified' || status === 'failed' || status === 'cancelled';
+
+const countsOf = (jobs: readonly Job[]) =>
+  Object.fromEntries(
+    JOB_STATUSES.map((name) => [name, jobs.filter((job) => job.status === name).length]),
+  ) as ApiOutputs['jobs']['list']['counts'];
+
+/** Less says more about an array. */
+const rankOf = (job: Job): number => (job.review ? 0 : isOver(job) ? (job.status === 'failed' ? 2 : 3) : 1);
 
 const further = (job: Job): Job => ({
   ...job,

@@ -55,8 +55,7 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
     limit: number;
   }): ApiOutputs['jobs']['list'] => {
     const account = wallet.status.value.address;
-    const none = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<Job['status'], number>;
-    if (!account) return { jobs: [], counts: none, next: null };
+    if (!account) return { jobs: [], counts: countsOf({}), next: null };
     const { rows, cursor } = ledger.tasks.list({
       account,
       limit: filter.limit,
@@ -65,13 +64,38 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
       ...(filter.status === undefined ? {} : { phases: phasesOf(filter.status) }),
       ...(filter.after === undefined ? {} : { cursor: filter.after }),
     });
-    const counts = { ...none };
-    const counted = ledger.tasks.count({
-      account,
-      ...(filter.batchId === undefined ? {} : { batchId: filter.batchId }),
-    });
-    for (const [phase, many] of Object.entries(counted)) counts[statusOfPhase(phase as JobTaskPhase)] += many;
+    const counts = countsOf(
+      ledger.tasks.count({ account, ...(filter.batchId === undefined ? {} : { batchId: filter.batchId }) }),
+    );
     return { jobs: rows.map(({ taskId }) => view(taskId)), counts, next: cursor };
+  };
+
+  const batchPage = (filter: {
+    batchId?: string | undefined;
+    open?: boolean | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): ApiOutputs['jobs']['batches'] => {
+    const account = wallet.status.value.address;
+    if (!account) return { batches: [], counts: countsOf({}), next: null };
+    const which = filter.batchId === undefined ? {} : { batchId: filter.batchId };
+    const { rows, cursor } = ledger.tasks.batches({
+      account,
+      limit: filter.limit,
+      ...which,
+      ...(filter.open === undefined ? {} : { open: filter.open }),
+      ...(filter.after === undefined ? {} : { cursor: filter.after }),
+    });
+    return {
+      batches: rows.map(({ batchId, taskId, phases }) => ({
+        batchId,
+        counts: countsOf(phases),
+        review: phases.review ?? 0,
+        job: view(taskId),
+      })),
+      counts: countsOf(ledger.tasks.count({ account, ...which })),
+      next: cursor,
+    };
   };
 
   const result = (taskId: string): { task: JobTask; cid: string } => {
@@ -137,6 +161,7 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
     }),
     upload: (piece) => uploads.take(piece),
     list: async (filter) => page(filter),
+    batches: async (filter) => batchPage(filter),
     get: async ({ taskId }) => view(taskId),
     async *watch({ taskId }, { signal }) {
       find(taskId);
@@ -245,6 +270,13 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
       return { assigned, waiting };
     },
   };
+}
+
+/** The book's phases in the founding documents' words. */
+function countsOf(phases: Partial<Record<JobTaskPhase, number>>): Record<Job['status'], number> {
+  const counts = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<Job['status'], number>;
+  for (const [phase, many] of Object.entries(phases)) counts[statusOfPhase(phase as JobTaskPhase)] += many;
+  return counts;
 }
 
 function schedulingView({ jobs }: Rooms): ApiOutputs['jobs']['scheduling'] {
