@@ -17,8 +17,11 @@ const WORDS: Record<Job['status'], JobWords> = {
   cancelled: { label: 'Cancelled', shape: 'off', sentence: 'Taken back; the bounty is free again.' },
 };
 
+const ASKS: JobWords = { label: 'Needs you', shape: 'ask', sentence: 'The result is here. Accept it, or reject it.' };
+
 /** Where a task stands, in words people use. */
-export const jobWords = ({ status }: Pick<Job, 'status'>): JobWords => WORDS[status];
+export const jobWords = ({ status, review }: Pick<Job, 'status' | 'review'>): JobWords =>
+  review === null ? WORDS[status] : ASKS;
 
 export const jobIsOver = ({ status }: Pick<Job, 'status'>): boolean =>
   status === 'verified' || status === 'failed' || status === 'cancelled';

@@ -1,7 +1,7 @@
 import type { Rental } from '../../src/api/contract.ts';
 import type { RentalPhase } from '../../src/shared/rental.ts';
 
-export type Shape = 'flow' | 'ok' | 'wait' | 'stop' | 'fail' | 'off';
+export type Shape = 'flow' | 'ok' | 'wait' | 'ask' | 'stop' | 'fail' | 'off';
 
 interface PhaseWords {
   label: string;

@@ -61,7 +61,7 @@ test.describe('a new job', () => {
     await page.getByRole('textbox', { name: 'SHA-256' }).fill('ab'.repeat(32));
     await page.getByRole('button', { name: 'IPFS' }).click();
     await page.getByRole('textbox', { name: 'Content id' }).fill(`bafybei${'b'.repeat(52)}`);
-    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await page.getByText('Payment, machine, variables, secrets, who may take it').click();
     await page.getByRole('textbox', { name: 'Secrets' }).fill('TOKEN=hush');
     await page.getByRole('switch', { name: /^Any qualified provider may take it/ }).click();
     await expect(page.getByRole('region', { name: 'Cost' })).toContainText('15.000000 WATT');
@@ -82,9 +82,9 @@ test.describe('a new job', () => {
     await expect(page.getByRole('textbox', { name: 'Bounty' })).toBeFocused();
     await expect(page.getByRole('alert')).toContainText('Bounty must be a decimal number');
     await page.getByRole('textbox', { name: 'Bounty' }).fill('5');
-    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await page.getByText('Payment, machine, variables, secrets, who may take it').click();
     await page.getByRole('textbox', { name: 'Main memory' }).fill('lots');
-    await page.getByText('Machine, variables, secrets, who may take it').click();
+    await page.getByText('Payment, machine, variables, secrets, who may take it').click();
     await submit(page).click();
     await expect(page.getByRole('textbox', { name: 'Main memory' })).toBeFocused();
     expect(host.calls).not.toContain('jobs.submit');

@@ -17,6 +17,7 @@ import { ArrayStrip } from './ArrayStrip.tsx';
 import { JobAgreement } from './JobAgreement.tsx';
 import { JobLog } from './JobLog.tsx';
 import { JobResults } from './JobResults.tsx';
+import { JobReview } from './JobReview.tsx';
 import { JobRuns } from './JobRuns.tsx';
 import { WaitingReasons } from './WaitingReasons.tsx';
 
@@ -57,6 +58,7 @@ export function JobDetail({ job, error, alone, onAlone }: JobDetailProps) {
         <StateMark shape={words.shape} label={words.label} />
         <span>{job.detail === '' || waits ? words.sentence : plainText(job.detail, 300)}</span>
       </div>
+      {job.review ? <JobReview job={job} review={job.review} /> : null}
       {run?.progress && !over ? <ProgressLine progress={run.progress} /> : null}
       <FailureNote error={error} />
       {waits ? <WaitingReasons reasons={job.waiting} /> : null}

@@ -21,6 +21,12 @@ const KINDS = [
   { value: 'pca', label: 'Principal components (PCA)' },
 ];
 
+const REVIEWS = [
+  { value: 'failures', label: 'Unless it failed: look at the log first' },
+  { value: 'never', label: 'Always, also when it failed' },
+  { value: 'always', label: 'Never: look at every result first' },
+];
+
 export function JobForm({ fields, onChange, wrong }: JobFormProps) {
   const tokens = useNetwork()?.tokens ?? [];
   const kernel = isKernel(fields.kind);
@@ -114,8 +120,16 @@ export function JobForm({ fields, onChange, wrong }: JobFormProps) {
         onChange={(check) => onChange({ check: check as JobFields['check'] })}
       />
       <details className="more">
-        <summary>Machine, variables, secrets, who may take it</summary>
+        <summary>Payment, machine, variables, secrets, who may take it</summary>
         <div>
+          {fields.check === 'redundancy' ? null : (
+            <Choice
+              label="Pay without asking you"
+              value={fields.review}
+              options={REVIEWS}
+              onChange={(review) => onChange({ review: review as JobFields['review'] })}
+            />
+          )}
           <div className="form-row form-row-4">
             <TextInput label="Cards" inputMode="numeric" classNames={{ input: 'figure-input' }} {...text('gpuCount')} />
             <TextInput

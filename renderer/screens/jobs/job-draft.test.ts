@@ -39,6 +39,15 @@ describe('the job form', () => {
     });
   });
 
+  test('what is paid without asking; copies are paid by agreement', () => {
+    const reviewOf = (fields: Partial<JobFields>) =>
+      buildJobFile({ ...EMPTY_JOB, image: 'busybox:1.36', ...fields }).review;
+    expect(reviewOf({})).toBe('failures');
+    expect(reviewOf({ review: 'always' })).toBe('always');
+    expect(jobFileSchema.parse(buildJobFile({ ...EMPTY_JOB, image: 'a', review: 'never' })).review).toBe('never');
+    expect(reviewOf({ review: 'always', check: 'redundancy' })).toBe('failures');
+  });
+
   test.each<[Partial<JobFields>, string]>([
     [{ image: '' }, 'image'],
     [{ image: 'a b' }, 'image'],

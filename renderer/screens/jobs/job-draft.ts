@@ -1,6 +1,6 @@
 import type { ApiInputs } from '../../../src/api/contract.ts';
 import { AppError } from '../../../src/shared/errors.ts';
-import { jobFileSchema, type JobModel } from '../../../src/shared/job-spec.ts';
+import { jobFileSchema, type JobFile, type JobModel } from '../../../src/shared/job-spec.ts';
 import { GIB } from '../../../src/shared/units.ts';
 import { parseEnvironment, splitCommand } from '../../view/command-line.ts';
 
@@ -30,6 +30,8 @@ export interface JobFields {
   runMinutes: string;
   array: string;
   check: 'accept' | 'redundancy' | 'certificate';
+  /** Which results are not paid before their owner said so; copies are paid by agreement. */
+  review: JobFile['review'];
   open: boolean;
   internet: boolean;
 }
@@ -61,6 +63,7 @@ export const EMPTY_JOB: JobFields = {
   runMinutes: '60',
   array: '',
   check: 'accept',
+  review: 'failures',
   open: false,
   internet: false,
 };
@@ -101,6 +104,7 @@ export function buildJobFile(fields: JobFields): JobFileDraft {
     bounty: fields.bounty.trim(),
     token: fields.token,
     verification: { tier: isKernel(kind) ? check : check === 'certificate' ? ('accept' as const) : check },
+    ...(check === 'redundancy' ? {} : { review: fields.review }),
     assignment: fields.open ? ('open' as const) : ('mine' as const),
     ...(fields.array.trim() === '' ? {} : { array: whole(fields.array, 'array', 'Tasks', 1000) }),
   };
