@@ -1,17 +1,17 @@
 /** kill -9 of the provider's container engine in the middle of a rental, between real hosts on a real chain. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { booksAgree } from '../src/host/cli/books.ts';
 import { echoes, untilRental } from '../src/host/cli/demo.ts';
 import { untilStatus, type SpawnedHost } from '../src/host/spawned-host.ts';
 import type { Bytes32 } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { TestMarket, anvilMissing, containersOf, engineMissing, isSettled } from './support/market.ts';
 import { OwnEngine, ownEngineMissing } from './support/own-engine.ts';
 
-const missing = engineMissing() ?? anvilMissing() ?? ownEngineMissing();
 const HEALTH_SECONDS = 1;
 const QUICK_METER = { COMMONWATT_METER: JSON.stringify({ healthSeconds: HEALTH_SECONDS }) };
 
-describe.skipIf(missing !== null)(`losing the engine${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(engineMissing() ?? anvilMissing() ?? ownEngineMissing(), 'losing the engine', () => {
   let market: TestMarket;
   let engine: OwnEngine;
   let provider: SpawnedHost;

@@ -1,14 +1,14 @@
 /** A hundred tasks over four providers of which one is killed midway: everything is done, everything is paid once. */
 import { readdirSync, readlinkSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Job } from '../src/api/contract.ts';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { DROP, call, command, load, store, i32 } from '../src/runtime/child/tiny-wasm.ts';
 import type { Address, Bytes32 } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { RawParty, WATT, depositWatt, ledgerIsChain, resultText, submit, worksFor } from './support/job-market.ts';
 import { TestMarket, anvilMissing, engineMissing } from './support/market.ts';
 
-const missing = engineMissing() ?? anvilMissing();
 const TASKS = 100;
 const PROVIDERS = 4;
 /** Seconds of a run; with the margin and time for the transaction the deadline is a little over a minute away. */
@@ -47,7 +47,7 @@ const leftRunning = (dataDir: string): string[] =>
     }
   });
 
-describe.skipIf(missing !== null)(`an array of jobs${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(engineMissing() ?? anvilMissing(), 'an array of jobs', () => {
   let market: TestMarket;
   let renter: SpawnedHost;
   let raw: RawParty;

@@ -1,9 +1,10 @@
 /** A host killed with -9 at any step of a job: another life finishes it, verified and paid once. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Job, WorkStatus } from '../src/api/contract.ts';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
 import type { Bytes32 } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import {
   RawParty,
   WATT,
@@ -18,13 +19,12 @@ import {
 } from './support/job-market.ts';
 import { TestMarket, anvilMissing, engineMissing } from './support/market.ts';
 
-const missing = engineMissing() ?? anvilMissing();
 const WORK = 'sleep 2; cp /job/in/text.txt /job/out/copy';
 const TEXT = 'abcdefghij\n'.repeat(40_000);
 
 type Run = WorkStatus['running'][number];
 
-describe.skipIf(missing !== null)(`killed in a job${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(engineMissing() ?? anvilMissing(), 'killed in a job', () => {
   let market: TestMarket;
   let provider: SpawnedHost;
   let renter: SpawnedHost;

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openContentStore } from '../src/content/open-content-store.ts';
 import type { ContentStore } from '../src/content/content-store.ts';
 import { serveGateway } from '../src/content/serve-blocks.ts';
@@ -18,6 +18,7 @@ import type { Bytes32 } from '../src/shared/ids.ts';
 import { silentLog } from '../src/shared/log.ts';
 import { systemClock } from '../src/shared/time.ts';
 import { GIB, MIB } from '../src/shared/units.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { TestMarket, anvilMissing, engineMissing } from './support/market.ts';
 import {
   RawParty,
@@ -32,12 +33,11 @@ import {
   worksFor,
 } from './support/job-market.ts';
 
-const missing = engineMissing() ?? anvilMissing();
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 /** In the container: the hash of every input file, by name. */
 const HASHES = 'cd /job/in && find . -type f | sort | xargs sha256sum > /job/out/hashes && echo done';
 
-describe.skipIf(missing !== null)(`jobs${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(engineMissing() ?? anvilMissing(), 'jobs', () => {
   const scratch = mkdtempSync(path.join(tmpdir(), 'commonwatt-jobs-'));
   let market: TestMarket;
   let provider: SpawnedHost;

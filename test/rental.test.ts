@@ -1,14 +1,14 @@
 /** The first rental and every way it can go wrong, between real hosts, on a real chain, with real containers. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { booksAgree } from '../src/host/cli/books.ts';
 import { echoes, untilRental } from '../src/host/cli/demo.ts';
 import { PRACTICE_IMAGE } from '../src/runtime/create-options.ts';
 import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { AppError } from '../src/shared/errors.ts';
 import type { Bytes32 } from '../src/shared/ids.ts';
+import { describeUnless } from './support/describe-unless.ts';
 import { TestMarket, anvilMissing, containersOf, engineMissing, isSettled } from './support/market.ts';
 
-const missing = engineMissing() ?? anvilMissing();
 /** Short grace and end, so that a vanished renter is noticed within a test; the contract's own limits stay. */
 const QUICK_METER = { COMMONWATT_METER: JSON.stringify({ graceSeconds: 3, endAfterSeconds: 5, healthSeconds: 1 }) };
 
@@ -22,7 +22,7 @@ const rejected = (promise: Promise<unknown>): Promise<unknown> =>
 const nothingLeftRunning = (rentalId: Bytes32) =>
   expect.poll(() => containersOf(rentalId), { timeout: 20_000, interval: 200 }).toEqual([]);
 
-describe.skipIf(missing !== null)(`rentals${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(engineMissing() ?? anvilMissing(), 'rentals', () => {
   let market: TestMarket;
   let provider: SpawnedHost;
   let renter: SpawnedHost;
