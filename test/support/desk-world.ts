@@ -20,6 +20,7 @@ import { FakeRuntimes } from './fake-runtimes.ts';
 import { JumpClock } from './jump-clock.ts';
 import { TICK_MS, partyWork } from './party-work.ts';
 import { Party } from './party.ts';
+import { untilRow } from './until-row.ts';
 
 export const WATT = 10n ** 18n;
 
@@ -184,23 +185,10 @@ export class DeskWorld {
   }
 
   until(taskId: string, test: (task: JobTask) => boolean, timeoutMs = 30_000): Promise<JobTask> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const task = this.task(taskId);
-        if (!test(task)) return;
-        off();
-        clearTimeout(timer);
-        resolve(task);
-      };
-      const off = this.changed.on(look);
-      const timer = setTimeout(() => {
-        off();
-        const { phase, detail } = this.task(taskId);
-        const { sentence } = this.scheduling.reasonsOf(taskId);
-        reject(new Error(`the task stayed ${phase}: ${detail} (${sentence})`));
-      }, timeoutMs);
-      look();
-    });
+    const read = () => this.task(taskId);
+    const late = (task: JobTask | null) =>
+      `the task stayed ${task?.phase}: ${task?.detail} (${this.scheduling.reasonsOf(taskId).sentence})`;
+    return untilRow({ changed: this.changed, read, late, timeoutMs }, test);
   }
 
   ended(taskId: string): Promise<JobTask> {

@@ -16,6 +16,7 @@ import type { OwnOfferParams } from '../../src/provider/own-offer.ts';
 import { Sharing } from '../../src/provider/sharing.ts';
 import { Rentals } from '../../src/renter/rentals.ts';
 import type { DealKeys } from '../../src/shared/deal-keys.ts';
+import { Emitter } from '../../src/shared/emitter.ts';
 import { AppError, toAppError } from '../../src/shared/errors.ts';
 import { ETH, type Address, type Bytes32, type Hex } from '../../src/shared/ids.ts';
 import type { Json } from '../../src/shared/json.ts';
@@ -29,6 +30,7 @@ import { openLedger } from '../../src/store/open-ledger.ts';
 import type { MeterRules } from '../../src/verify/meter.ts';
 import { openSpendingPolicy, type SpendingPolicy } from '../../src/wallet/spending-policy.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { untilRow } from './until-row.ts';
 
 /** Seconds of the world per real second. */
 const SPEED = 20;
@@ -85,7 +87,7 @@ export class Side {
   ledger!: Ledger;
   chain!: Chain;
   policy!: SpendingPolicy;
-  #looks = new Set<() => void>();
+  readonly #changed = new Emitter<void>();
 
   constructor(network: PracticeNetwork, clock: WorldClock) {
     this.#network = network;
@@ -153,9 +155,7 @@ export class Side {
       log: silentLog,
       rules: RULES,
       tickMs: TICK_MS,
-      onChange: (): void => {
-        for (const look of this.#looks) look();
-      },
+      onChange: (): void => this.#changed.emit(),
       notify: (level: Notification['level'], title: string, body: string, leaseId: Bytes32): void => {
         this.notes.push({ id: '', at: 0, level, title, body, leaseId });
       },
@@ -164,22 +164,9 @@ export class Side {
 
   /** Resolves with the deal once `test` accepts it. */
   until(leaseId: Bytes32, role: DealRole, test: (deal: Deal) => boolean, timeoutMs = 20_000): Promise<Deal> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const deal = this.ledger.deals.get(leaseId, role);
-        if (!deal || !test(deal)) return;
-        this.#looks.delete(look);
-        clearTimeout(timer);
-        resolve(deal);
-      };
-      const timer = setTimeout(() => {
-        this.#looks.delete(look);
-        const deal = this.ledger.deals.get(leaseId, role);
-        reject(new Error(`the ${role}'s deal stayed ${deal?.phase}: ${deal?.detail}`));
-      }, timeoutMs);
-      this.#looks.add(look);
-      look();
-    });
+    const read = () => this.ledger.deals.get(leaseId, role);
+    const late = (deal: Deal | null) => `the ${role}'s deal stayed ${deal?.phase}: ${deal?.detail}`;
+    return untilRow({ changed: this.#changed, read, late, timeoutMs }, test);
   }
 
   async shut(): Promise<void> {

@@ -13,6 +13,7 @@ import { serveBlocks } from '../../src/content/serve-blocks.ts';
 import type { PeerConnection, PeerStream } from '../../src/peer/peer-link.ts';
 import type { JobWork } from '../../src/provider/job-work.ts';
 import type { JobRuntimes } from '../../src/runtime/job-runtime.ts';
+import { Emitter } from '../../src/shared/emitter.ts';
 import { ETH, type Address, type Bytes32, type Hex } from '../../src/shared/ids.ts';
 import { JOB_REQUESTS, jobTermsAsJson } from '../../src/shared/job-protocol.ts';
 import { jobSpecSchema, type JobSpec } from '../../src/shared/job-spec.ts';
@@ -23,6 +24,7 @@ import type { JobRun, Notification } from '../../src/store/ledger.ts';
 import { JumpClock } from './jump-clock.ts';
 import { partyWork } from './party-work.ts';
 import { Party } from './party.ts';
+import { untilRow } from './until-row.ts';
 
 const WATT = 10n ** 18n;
 
@@ -43,7 +45,7 @@ export class WorkWorld {
   beforeSend: (call: Call) => Promise<unknown> = async () => undefined;
   /** Content that the renter hands out to the provider. */
   readonly shared = new Set<string>();
-  readonly #looks = new Set<() => void>();
+  readonly #changed = new Emitter<void>();
 
   private constructor(runtimes: JobRuntimes) {
     this.runtimes = runtimes;
@@ -92,7 +94,7 @@ export class WorkWorld {
             this.#killAt.done();
             this.#killAt = null;
           }
-          for (const look of this.#looks) look();
+          this.#changed.emit();
         },
         notify: (level, title, body) => this.notes.push({ level, title, body }),
       },
@@ -230,22 +232,9 @@ export class WorkWorld {
 
   /** Resolves with the run once `test` accepts it. */
   until(dealId: Bytes32, test: (run: JobRun) => boolean, timeoutMs = 20_000): Promise<JobRun> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const run = this.provider.ledger.runs.get(dealId);
-        if (!run || !test(run)) return;
-        this.#looks.delete(look);
-        clearTimeout(timer);
-        resolve(run);
-      };
-      const timer = setTimeout(() => {
-        this.#looks.delete(look);
-        const run = this.provider.ledger.runs.get(dealId);
-        reject(new Error(`the run stayed ${run?.phase}: ${run?.detail}`));
-      }, timeoutMs);
-      this.#looks.add(look);
-      look();
-    });
+    const read = () => this.provider.ledger.runs.get(dealId);
+    const late = (run: JobRun | null) => `the run stayed ${run?.phase}: ${run?.detail}`;
+    return untilRow({ changed: this.#changed, read, late, timeoutMs }, test);
   }
 
   phase(dealId: Bytes32, ...phases: JobRun['phase'][]): Promise<JobRun> {
