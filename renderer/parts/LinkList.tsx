@@ -9,7 +9,7 @@ interface LinkListProps<T> {
   /** Id of the one that is open. */
   current: string | null;
   children: (item: T) => ReactNode;
-  /** The last ones came into view. */
+  /** The last ones are in view; a new function is asked again. */
   onEnd?: () => void;
 }
 
@@ -30,9 +30,7 @@ export function LinkList<T>({ label, items, idOf, hrefOf, current, children, onE
   const lastShown = rows.at(-1)?.index ?? 0;
   useEffect(() => {
     if (items.length > 0 && lastShown >= items.length - NEAR_END) onEnd?.();
-    // A new page changes the length; the callback itself changes with every render.
-    // eslint-disable-next-line react/exhaustive-deps
-  }, [lastShown, items.length]);
+  }, [lastShown, items.length, onEnd]);
   const openAt = items.findIndex((item) => idOf(item) === current);
   useEffect(() => {
     if (openAt >= 0) virtual.scrollToIndex(openAt);
@@ -40,15 +38,20 @@ export function LinkList<T>({ label, items, idOf, hrefOf, current, children, onE
     // eslint-disable-next-line react/exhaustive-deps
   }, [current, openAt >= 0]);
 
+  // A row that is far away is built some frames later, and gets the keyboard then.
+  const wanted = useRef<number | null>(null);
+  const focusWanted = () => {
+    if (wanted.current === null) return;
+    const link = scroller.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"] a`);
+    if (!link) return;
+    wanted.current = null;
+    link.focus({ preventScroll: true });
+  };
+  useEffect(focusWanted);
   const move = (to: number) => {
-    const index = Math.max(0, Math.min(items.length - 1, to));
-    virtual.scrollToIndex(index);
-    const focus = () => {
-      const link = scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] a`);
-      link?.focus({ preventScroll: true });
-      return link !== null && link !== undefined;
-    };
-    if (!focus()) requestAnimationFrame(focus);
+    wanted.current = Math.max(0, Math.min(items.length - 1, to));
+    virtual.scrollToIndex(wanted.current);
+    focusWanted();
   };
   const onKey = (event: KeyboardEvent) => {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');

@@ -19,9 +19,38 @@ const WORDS: Record<Job['status'], JobWords> = {
 
 const ASKS: JobWords = { label: 'Needs you', shape: 'ask', sentence: 'The result is here. Accept it, or reject it.' };
 
+const SOME_FAILED: JobWords = { ...WORDS.failed, label: 'Some failed' };
+
 /** Where a task stands, in words people use. */
 export const jobWords = ({ status, review }: Pick<Job, 'status' | 'review'>): JobWords =>
   review === null ? WORDS[status] : ASKS;
+
+/** All tasks of one submission, as far as words about it go. */
+interface BatchState {
+  counts: Record<Job['status'], number>;
+  review: number;
+}
+
+/** Where an array as a whole stands: what needs its owner first, then what still moves, then how it ended. */
+export function batchWords({ counts, review }: BatchState): JobWords {
+  if (review > 0) return ASKS;
+  for (const status of ['assigned', 'completed', 'pending'] as const) if (counts[status] > 0) return WORDS[status];
+  if (counts.failed > 0) return counts.failed < endedJobs(counts) ? SOME_FAILED : WORDS.failed;
+  return counts.verified > 0 ? WORDS.verified : WORDS.cancelled;
+}
+
+/** "2 failed, 1 needs you": what of an array wants to be looked at; empty where nothing does. */
+export const batchTrouble = ({ counts, review }: BatchState): string =>
+  [
+    ...(counts.failed > 0 ? [`${counts.failed.toLocaleString('en')} failed`] : []),
+    ...(review > 0 ? [needYou(review)] : []),
+  ].join(', ');
+
+export const needYou = (many: number): string => `${many.toLocaleString('en')} ${many === 1 ? 'needs' : 'need'} you`;
+
+/** "37 of 100 ended" */
+export const endedText = (counts: BatchState['counts'], of: number): string =>
+  `${endedJobs(counts).toLocaleString('en')} of ${of.toLocaleString('en')} ended`;
 
 export const jobIsOver = ({ status }: Pick<Job, 'status'>): boolean =>
   status === 'verified' || status === 'failed' || status === 'cancelled';
@@ -56,8 +85,11 @@ export function workText({ work }: { work: WorkWords }): string {
 /** A digest is 64 digits; the first eight tell images apart. */
 const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
 
-/** What it is called in a list: its own name, else what it runs; of an array, which one. */
+/** What it is called: its own name, else what it runs. */
+export const jobName = ({ name, spec }: Pick<Job, 'name' | 'spec'>): string => (name === '' ? workText(spec) : name);
+
+/** What a task is called in a list; of an array, which one. */
 export function jobTitle(job: Pick<Job, 'name' | 'spec' | 'index' | 'of'>): string {
-  const name = job.name === '' ? workText(job.spec) : job.name;
+  const name = jobName(job);
   return job.of > 1 ? `${name} · ${job.index + 1} of ${job.of}` : name;
 }

@@ -48,6 +48,14 @@ for (const scheme of ['dark', 'light'] as const) {
       await page.getByRole('tab', { name: tab }).click();
       await expectAccessible(page);
     }
+    await page.evaluate(() => (location.hash = '#/jobs/task-9'));
+    await expect(page.getByRole('region', { name: 'Your word is needed' })).toBeVisible();
+    await expectAccessible(page);
+    await page.getByRole('button', { name: 'Reject…' }).click();
+    await page.getByRole('button', { name: /^Reject, lock/ }).click();
+    await expect(page.getByText('Say what is wrong with the result.')).toBeVisible();
+    await expectAccessible(page);
+    await page.keyboard.press('Escape');
     await page.evaluate(() => (location.hash = '#/jobs/task-10015'));
     await expect(page.getByRole('meter', { name: 'Tasks of the array that have ended' })).toBeVisible();
     await page.getByRole('button', { name: 'New job' }).click();

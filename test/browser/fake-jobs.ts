@@ -52,6 +52,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
   const uploads = new Map<string, Map<string, Buffer>>();
   const sessions = new Map<string, State<number>>();
   const commands = new Map<string, unknown>();
+  const files: JobFile[] = [];
   let submitted = 0;
   let scheduling: ApiOutputs['jobs']['scheduling'] = {
     automatic: true,
@@ -161,6 +162,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
     throw new AppError('bad-input', `This network has no token ${file.token}.`, { field: 'token' });
   };
   const submit = (file: JobFile) => {
+    files.push(file);
     const token = tokenOf(file);
     const specs = expandJob(file, { inputs: inputsOf(file), image: TRAINING });
     submitted += 1;
@@ -405,6 +407,8 @@ export function createFakeJobs(options: FakeJobsOptions) {
       const log = logOf(taskId);
       log.set(log.value + text);
     },
+    /** Job files as they were submitted, oldest first. */
+    submittedFiles: () => [...files],
     /** Bytes that arrived for uploads, by file name. */
     uploaded: () => new Map([...uploads.values()].flatMap((files) => [...files])),
     ack: (sessionId: string, seq: number) => sessions.get(sessionId)?.set(seq),

@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { AppError } from '../../src/shared/errors.ts';
 import { fakeRun } from './fake-job-list.ts';
-import { expect, test } from './window.ts';
+import { expect, expectAccessible, test } from './window.ts';
 
 const now = () => Math.floor(Date.now() / 1000);
 const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 2, name });
@@ -266,6 +266,97 @@ test.describe('a job on its way', () => {
   });
 });
 
+test.describe('a result that waits for its owner', () => {
+  const panel = (page: Page) => page.getByRole('region', { name: 'Your word is needed' });
+
+  test('says so in the list, counts down, and is paid when accepted', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-9' });
+    const line = page
+      .getByRole('list', { name: 'Jobs' })
+      .getByRole('listitem')
+      .filter({ hasText: 'Segment the scans' });
+    await expect(line).toContainText('Needs you');
+    await expect(page.locator('.phase[role=status]')).toContainText('Needs you');
+    await expect(page.locator('.phase[role=status]')).toContainText(
+      'The program ended with exit code 1. Look at its log.',
+    );
+    await expect(panel(page)).toContainText(/Paid in 23 h 1[12] min unless you reject it\./);
+    host.jobs.change('task-9', (job) => ({ ...job, review: { until: now() + 90, bond: job.review?.bond ?? '0' } }));
+    await expect(panel(page)).toContainText(/Paid in 1 min 2\d s/);
+    await expect(panel(page)).toContainText(/Paid in 1 min 1\d s/, { timeout: 20_000 });
+    host.fail('jobs.accept', new AppError('network-down', 'The network does not answer.'));
+    await page.getByRole('button', { name: 'Accept and pay' }).click();
+    await expect(panel(page).getByRole('alert')).toContainText('The network does not answer.');
+    host.fail('jobs.accept', null);
+    await page.getByRole('button', { name: 'Accept and pay' }).click();
+    await expect(page.locator('.phase[role=status]')).toContainText('was paid; the logs are kept.');
+    await expect(panel(page)).toHaveCount(0);
+  });
+
+  test('is rejected with a reason, after it was said what that locks', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-9' });
+    await page.getByRole('button', { name: 'Reject…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Reject this result?' });
+    await expect(dialog).toContainText('A jury of validators looks at it.');
+    await expect(dialog).toContainText('0.5 WATT of yours are locked as a bond');
+    await expect(dialog).toContainText('Without enough jurors the provider is paid.');
+    const reason = dialog.getByRole('textbox', { name: 'What is wrong with it' });
+    const reject = dialog.getByRole('button', { name: 'Reject, lock 0.5 WATT' });
+    await expect(reason).toBeFocused();
+    await reject.click();
+    await expect(dialog.getByText('Say what is wrong with the result.')).toBeVisible();
+    await expect(reason).toBeFocused();
+    expect(host.calls).not.toContain('jobs.reject');
+    await reason.fill('x'.repeat(400));
+    expect((await reason.inputValue()).length).toBe(300);
+    await reason.fill('The log says that it never began.');
+    host.fail(
+      'jobs.reject',
+      new AppError('insufficient-funds', 'The deposit account does not hold the bond of a challenge.', {
+        field: 'bond',
+        next: 'Deposit what is missing, then challenge again.',
+      }),
+    );
+    await reject.click();
+    await expect(dialog.getByRole('alert')).toContainText('Deposit what is missing');
+    host.fail('jobs.reject', null);
+    await reject.click();
+    await expect(dialog).toHaveCount(0);
+    await expect(page.locator('.phase[role=status]')).toContainText(
+      'You rejected it: The log says that it never began.',
+    );
+    await expect(panel(page)).toHaveCount(0);
+  });
+
+  test('is let be by Cancel, and cannot be decided once its time is over', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-9' });
+    await page.getByRole('button', { name: 'Reject…' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+    await expect(page.getByRole('button', { name: 'Reject…' })).toBeFocused();
+    host.jobs.change('task-9', (job) => ({ ...job, review: { until: now() + 2, bond: '1' } }));
+    await expect(panel(page)).toContainText('It is being paid.');
+    await expect(page.getByRole('button', { name: 'Accept and pay' })).toBeDisabled();
+    expect(host.calls).not.toContain('jobs.reject');
+  });
+
+  test('whether one is asked is chosen in the form', async ({ open }) => {
+    const { page, host } = await open({ at: '#/jobs' });
+    await page.getByRole('button', { name: 'New job' }).click();
+    await page.getByText('Payment, machine, variables, secrets, who may take it').click();
+    const choice = page.getByRole('combobox', { name: 'Pay without asking you' });
+    await expect(choice).toHaveValue('failures');
+    await choice.selectOption('Never: look at every result first');
+    await page.getByRole('combobox', { name: 'How the result is checked' }).selectOption('redundancy');
+    await expect(choice).toHaveCount(0);
+    await page.getByRole('combobox', { name: 'How the result is checked' }).selectOption('accept');
+    await expect(choice).toHaveValue('always');
+    await submit(page).click();
+    await expect(page.getByText('The bounty is locked; it waits for a provider.')).toBeVisible();
+    expect(host.jobs.submittedFiles().at(-1)?.review).toBe('always');
+  });
+});
+
 test.describe('results', () => {
   test('tables, pictures and notebooks are shown, nothing of them runs', async ({ open }) => {
     const { page } = await open({ jobs: true, at: '#/jobs/task-4' });
@@ -337,19 +428,46 @@ test.describe('results', () => {
 });
 
 test.describe('many', () => {
-  test('a thousand tasks: few rows built, pages come as one scrolls, the end is reached', async ({ open }) => {
-    const { page } = await open({ jobArray: 1000, at: '#/jobs' });
+  test('a thousand tasks are one line that says how they stand', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, jobArray: 1000, jobArrayReview: 2, at: '#/jobs/task-1' });
     const list = page.getByRole('list', { name: 'Jobs' });
-    await expect(page.getByText('Open (400)')).toBeVisible();
-    await expect(page.getByText('Ended (600)')).toBeVisible();
-    await expect(list.getByRole('link').first()).toBeVisible();
+    const line = list.getByRole('listitem').filter({ hasText: 'Sweep' });
+    await expect(list.getByRole('listitem')).toHaveCount(5);
+    await expect(line).toContainText('600 of 1,000 ended');
+    await expect(line).toContainText('Needs you');
+    await expect(line).toContainText('2 need you');
+    await expect(page.getByText('Open (404)')).toBeVisible();
+    await line.getByRole('link').click();
+    await expect(heading(page, 'Sweep · 601 of 1000')).toBeVisible();
+    await expect(line.getByRole('link')).toHaveAttribute('aria-current', 'true');
+    host.jobs.change('task-10700', (job) => ({ ...job, status: 'failed', phase: 'failed', endedAt: now() }));
+    await expect(line).toContainText('601 of 1,000 ended');
+    await expect(line).toContainText('1 failed, 2 need you');
+    await page.getByText('Ended (606)').click();
+    await expect(heading(page, 'Sweep · 701 of 1000')).toBeVisible();
+  });
+
+  test('a thousand tasks one by one: few rows built, pages come as one scrolls, the end is reached', async ({
+    open,
+  }) => {
+    const { page, host } = await open({ jobArray: 1000, at: '#/jobs' });
+    const list = page.getByRole('list', { name: 'Jobs' });
+    await page.getByText('Ended (600)').click();
+    await page.getByRole('button', { name: 'List only these' }).click();
+    const rows = list.getByRole('listitem');
+    await expect(rows.first()).toHaveAttribute('aria-setsize', '100');
     await list.getByRole('link').first().focus();
-    for (let page100 = 0; page100 < 6; page100 += 1) {
+    // Something changes all the while, and pages that are here are read again for it.
+    const changes = setInterval(() => host.jobs.change('task-10000', (job) => ({ ...job })), 100);
+    for (let seen = 100; seen < 600; seen += 100) {
       await page.keyboard.press('End');
-      await page.waitForTimeout(400);
+      await expect(list.locator(`[aria-posinset="${seen}"] a`)).toBeFocused();
+      await expect(rows.first()).toHaveAttribute('aria-setsize', String(seen + 100));
     }
-    await expect(list.getByText('Sweep · 1000 of 1000')).toBeVisible();
-    expect(await list.getByRole('listitem').count()).toBeLessThan(40);
+    clearInterval(changes);
+    await page.keyboard.press('End');
+    await expect(list.getByRole('link', { name: 'Sweep · 600 of 1000' })).toBeFocused();
+    expect(await rows.count()).toBeLessThan(40);
   });
 
   test('an array alone, and all of it that waits is cancelled', async ({ open }) => {
@@ -434,6 +552,31 @@ test.describe('jobs of others on this computer', () => {
       running: host.work.state.value.running.map((run) => ({ ...run, name: '<b>\u202Egnp.exe</b>' })),
     });
     await expect(running).toContainText('<b>gnp.exe</b>');
+  });
+
+  test('one that runs is ended by its owner, who was told what it costs', async ({ open }) => {
+    const { page, host } = await open({ sharing: true, working: true });
+    const running = page.getByRole('region', { name: 'Running now' });
+    await running.getByRole('button', { name: 'End it…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'End this job?' });
+    await expect(dialog).toContainText('you are not paid for it');
+    await expect(dialog).toContainText('Late fee: up to 0.5 WATT');
+    await expect(dialog).toContainText('A strike');
+    await expectAccessible(page);
+    await dialog.getByRole('button', { name: 'Keep it running' }).click();
+    await expect(dialog).toHaveCount(0);
+    expect(host.calls).not.toContain('work.stopRun');
+    await running.getByRole('button', { name: 'End it…' }).click();
+    host.fail('work.stopRun', new AppError('conflict', 'This job does not run now.'));
+    await dialog.getByRole('button', { name: 'End it' }).click();
+    await expect(dialog.getByRole('alert')).toContainText('This job does not run now.');
+    host.fail('work.stopRun', null);
+    await dialog.getByRole('button', { name: 'End it' }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(page.getByText('No job runs now')).toBeVisible();
+    const lately = page.getByRole('region', { name: 'Done lately' });
+    await expect(lately).toContainText('The owner ended it.');
+    await expect(lately.getByRole('button')).toHaveCount(0);
   });
 
   test('stake more, too much back, back, and home', async ({ open }) => {

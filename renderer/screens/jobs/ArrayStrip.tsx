@@ -5,8 +5,9 @@ import type { Job } from '../../../src/api/contract.ts';
 import { Meter } from '../../parts/Meter.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi, useClient } from '../../state/host.ts';
-import { jobIsOver } from '../../view/job-words.ts';
-import { useBatchCounts } from './job-pages.ts';
+import { goTo } from '../../state/screen.ts';
+import { endedJobs, needYou } from '../../view/job-words.ts';
+import { useBatch } from './job-pages.ts';
 
 interface ArrayStripProps {
   job: Job;
@@ -26,12 +27,18 @@ const COUNTED = [
 
 /** How the whole array stands that a task is of. */
 export function ArrayStrip({ job, alone, onAlone }: ArrayStripProps) {
-  const counts = useBatchCounts(job.batchId);
-  if (!counts) return null;
-  const ended = COUNTED.reduce((sum, [status]) => sum + (jobIsOver({ status }) ? counts[status] : 0), 0);
-  const words = COUNTED.filter(([status]) => counts[status] > 0).map(
-    ([status, word]) => `${counts[status].toLocaleString('en')} ${word}`,
-  );
+  const batch = useBatch(job.batchId);
+  if (!batch) return null;
+  const { counts, review } = batch;
+  const ended = endedJobs(counts);
+  const words = COUNTED.map(([status, word]) => ({
+    many: status === 'completed' ? counts.completed - review : counts[status],
+    word,
+  }))
+    .filter(({ many }) => many > 0)
+    .map(({ many, word }) => `${many.toLocaleString('en')} ${word}`);
+  if (review > 0) words.unshift(needYou(review));
+  const asks = batch.job.review !== null && batch.job.taskId !== job.taskId ? batch.job.taskId : null;
   const text = `${ended.toLocaleString('en')} of ${job.of.toLocaleString('en')} tasks have ended`;
   return (
     <section className="array-strip" aria-label="The whole array">
@@ -44,6 +51,11 @@ export function ArrayStrip({ job, alone, onAlone }: ArrayStripProps) {
         <Button variant="default" size="xs" aria-pressed={alone} onClick={() => onAlone(!alone)}>
           {alone ? 'List all jobs again' : 'List only these'}
         </Button>
+        {asks === null ? null : (
+          <Button variant="default" size="xs" onClick={() => goTo('jobs', asks)}>
+            Show one that needs you
+          </Button>
+        )}
         {counts.pending > 0 ? <CancelWaiting batchId={job.batchId} waiting={counts.pending} /> : null}
       </div>
     </section>

@@ -4,27 +4,29 @@ import { Amount } from '../../parts/Amount.tsx';
 import { LinkList } from '../../parts/LinkList.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { hrefTo } from '../../state/screen.ts';
-import { jobTitle, jobWords } from '../../view/job-words.ts';
+import { batchTrouble, batchWords, endedText, jobName, jobTitle, jobWords } from '../../view/job-words.ts';
 import { clockTime } from '../../view/moment.ts';
 import { plainText } from '../../view/plain-text.ts';
+import type { JobLine } from './job-pages.ts';
 
 interface JobListProps {
-  jobs: Job[];
+  lines: JobLine[];
+  /** Id of the line that is open. */
   current: string | null;
   onEnd: () => void;
 }
 
-export function JobList({ jobs, current, onEnd }: JobListProps) {
+export function JobList({ lines, current, onEnd }: JobListProps) {
   return (
     <LinkList
       label="Jobs"
-      items={jobs}
-      idOf={({ taskId }) => taskId}
-      hrefOf={({ taskId }) => hrefTo('jobs', taskId)}
+      items={lines}
+      idOf={({ id }) => id}
+      hrefOf={({ job }) => hrefTo('jobs', job.taskId)}
       current={current}
       onEnd={onEnd}
     >
-      {(job) => <Line job={job} />}
+      {({ job, batch }) => (batch && job.of > 1 ? <ArrayLine batch={batch} /> : <Line job={job} />)}
     </LinkList>
   );
 }
@@ -45,6 +47,29 @@ function Line({ job }: { job: Job }) {
       <span className="pair">
         <span className="dim">{money}</span>
         <Amount amount={amount} token={job.token} />
+      </span>
+    </>
+  );
+}
+
+function ArrayLine({ batch }: { batch: NonNullable<JobLine['batch']> }) {
+  const { job, counts } = batch;
+  const words = batchWords(batch);
+  const trouble = batchTrouble(batch);
+  return (
+    <>
+      <span className="pair">
+        <strong>{plainText(jobName(job), 48)}</strong>
+        <StateMark shape={words.shape} label={words.label} />
+      </span>
+      <span className="pair dim">
+        <span>{clockTime(job.createdAt)}</span>
+        <span className="figure">{endedText(counts, job.of)}</span>
+      </span>
+      {trouble === '' ? null : <span className="figure array-trouble">{trouble}</span>}
+      <span className="pair">
+        <span className="dim">Bounty of each</span>
+        <Amount amount={job.bounty} token={job.token} />
       </span>
     </>
   );

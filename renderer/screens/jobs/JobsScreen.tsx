@@ -57,9 +57,9 @@ function Desk({ newJob }: { newJob: ReactNode }) {
   const named = chosen === null ? undefined : one.data;
   const show = named ? kindOf(named) : wanted;
   const pages = useJobPages({ open: show === 'open', batchId: alone });
-  const { jobs, counts } = pages;
+  const { lines, counts } = pages;
   // What is looked at stays in sight when it ends: its result is what one wants to see then.
-  const first = chosen === null ? jobs[0]?.taskId : undefined;
+  const first = chosen === null ? lines[0]?.job.taskId : undefined;
   useEffect(() => {
     if (first !== undefined) settleAt('jobs', first);
   }, [first]);
@@ -89,13 +89,7 @@ function Desk({ newJob }: { newJob: ReactNode }) {
         {pages.isPending ? (
           <LoadingRows lines={6} label="Loading the list" />
         ) : (
-          <JobList
-            jobs={jobs}
-            current={chosen}
-            onEnd={() => {
-              if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
-            }}
-          />
+          <JobList lines={lines} current={alone === null ? (named?.batchId ?? null) : chosen} onEnd={pages.more} />
         )}
         <FailureNote error={pages.error} />
         <SchedulingBar />

@@ -1,39 +1,76 @@
 import { useThrottledValue } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useCallback, useEffect } from 'react';
+import type { ApiOutputs, Job } from '../../../src/api/contract.ts';
 import { useApi } from '../../state/host.ts';
 import { useJobs } from '../../state/status.ts';
 
 const PAGE = 100;
 const REFRESH_MS = 1000;
 
+type JobBatch = ApiOutputs['jobs']['batches']['batches'][number];
+
+/** A line of the list: a task, or a whole array and the task of it that says most. */
+export interface JobLine {
+  /** What the line stands for: the task, or the submission. */
+  id: string;
+  job: Job;
+  batch: JobBatch | null;
+}
+
 interface Wanted {
   open: boolean;
-  /** Only tasks of this submission. */
+  /** Only tasks of this submission, one by one; null: every submission in one line. */
   batchId: string | null;
 }
 
 /** Jobs page by page, newest first; pages that are here follow what happens, the more slowly the more there are. */
 export function useJobPages({ open, batchId }: Wanted) {
   const api = useApi();
-  const filter = { open, limit: PAGE, ...(batchId === null ? {} : { batchId }) };
-  const query = useInfiniteQuery(
+  const next = (after: string | undefined) => (after === undefined ? {} : { after });
+  const tasks = useInfiniteQuery(
     api.jobs.list.infiniteOptions({
-      input: (after: string | undefined) => ({ ...filter, ...(after === undefined ? {} : { after }) }),
+      input: (after: string | undefined) => ({ open, batchId: batchId ?? '', limit: PAGE, ...next(after) }),
       initialPageParam: undefined,
       getNextPageParam: (last) => last.next ?? undefined,
+      enabled: batchId !== null,
     }),
   );
-  const pages = query.data?.pages ?? [];
+  const batches = useInfiniteQuery(
+    api.jobs.batches.infiniteOptions({
+      input: (after: string | undefined) => ({ open, limit: PAGE, ...next(after) }),
+      initialPageParam: undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+      enabled: batchId === null,
+    }),
+  );
+  const { isPending, isFetching, hasNextPage, fetchNextPage, error } = batchId === null ? batches : tasks;
+  const pages = (batchId === null ? batches : tasks).data?.pages ?? [];
   useAgainOnChange(pages.length);
-  return { ...query, jobs: pages.flatMap(({ jobs }) => jobs), counts: pages[0]?.counts };
+  const lines: JobLine[] =
+    batchId === null
+      ? (batches.data?.pages ?? []).flatMap((page) =>
+          page.batches.map((batch) => ({ id: batch.batchId, job: batch.job, batch })),
+        )
+      : (tasks.data?.pages ?? []).flatMap((page) => page.jobs.map((job) => ({ id: job.taskId, job, batch: null })));
+  // Pages that are read again cut a page short that is on its way: once they are here, it is asked for again.
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetching && error === null) void fetchNextPage();
+  }, [hasNextPage, isFetching, error, fetchNextPage]);
+  return {
+    lines,
+    counts: pages[0]?.counts,
+    isPending,
+    error,
+    more,
+  };
 }
 
-/** How many tasks of one submission stand where. */
-export function useBatchCounts(batchId: string) {
-  const query = useQuery(useApi().jobs.list.queryOptions({ input: { batchId, limit: 1 } }));
+/** How the tasks of one submission stand. */
+export function useBatch(batchId: string): JobBatch | undefined {
+  const query = useQuery(useApi().jobs.batches.queryOptions({ input: { batchId, limit: 1 } }));
   useAgainOnChange(1);
-  return query.data?.counts;
+  return query.data?.batches[0];
 }
 
 /** Reads lists again when some job changed, at most once in `weight` seconds. */
@@ -48,5 +85,6 @@ function useAgainOnChange(weight: number) {
       queryKey: api.jobs.list.key(),
       predicate: ({ queryKey }) => JSON.stringify(queryKey) !== live,
     });
+    void queries.invalidateQueries({ queryKey: api.jobs.batches.key() });
   }, [api, queries, changedAt]);
 }

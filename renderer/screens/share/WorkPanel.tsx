@@ -95,7 +95,7 @@ export function WorkPanel({ share }: { share: ShareStatus }) {
           The next one appears here at once.
         </Blank>
       ) : (
-        <WorkRuns title="Running now" runs={work.running} />
+        <WorkRuns title="Running now" runs={work.running} endable />
       )}
       <WorkRuns title="Done lately" runs={work.recent.slice(0, 5)} />
       <WorkFigures work={work} />

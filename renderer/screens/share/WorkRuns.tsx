@@ -1,3 +1,5 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
 import type { WorkStatus } from '../../../src/api/contract.ts';
 import { shortId } from '../../../src/shared/ids.ts';
 import { formatSeconds } from '../../../src/shared/time.ts';
@@ -5,11 +7,19 @@ import { Amount } from '../../parts/Amount.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { clockTime } from '../../view/moment.ts';
 import { plainText } from '../../view/plain-text.ts';
+import { EndRunDialog } from './EndRunDialog.tsx';
 
 type Run = WorkStatus['running'][number];
 
+interface WorkRunsProps {
+  title: string;
+  runs: Run[];
+  /** Those that still work can be ended. */
+  endable?: boolean;
+}
+
 /** Jobs of others on this computer. Their names are strangers' words. */
-export function WorkRuns({ title, runs }: { title: string; runs: Run[] }) {
+export function WorkRuns({ title, runs, endable = false }: WorkRunsProps) {
   if (runs.length === 0) return null;
   return (
     <section className="work-runs" aria-label={title}>
@@ -29,10 +39,23 @@ export function WorkRuns({ title, runs }: { title: string; runs: Run[] }) {
             </span>
             {run.progress && run.finishedAt === null ? <ProgressLine progress={run.progress} /> : null}
             {run.detail === '' ? null : <span className="dim">{plainText(run.detail, 200)}</span>}
+            {endable && run.finishedAt === null ? <EndRun run={run} /> : null}
           </li>
         ))}
       </ul>
     </section>
+  );
+}
+
+function EndRun({ run }: { run: Run }) {
+  const [ending, setEnding] = useState(false);
+  return (
+    <div className="button-row">
+      <Button variant="default" size="xs" onClick={() => setEnding(true)}>
+        End it…
+      </Button>
+      <EndRunDialog run={run} opened={ending} onClose={() => setEnding(false)} />
+    </div>
   );
 }
 
