@@ -126,7 +126,7 @@ describeUnless(anvilMissing(), 'jobs through a host', () => {
     expect(part.type).toBe('application/json');
     expect(JSON.parse(Buffer.from(part.base64, 'base64').toString())).toMatchObject({ model: 'linear_regression' });
     const folder = path.join(dataDir, 'saved');
-    await jobs().saveResults({ taskId, folder }, context);
+    expect((await jobs().saveResults({ taskId, folder }, context)).files).toBe(4);
     expect(JSON.parse(await readFile(path.join(folder, 'result.json'), 'utf8'))).toMatchObject({ exitCode: 0 });
     expect((await framesOf({ taskId })).map(({ type }) => type)).toContain('exit');
     await expect(jobs().results({ taskId: 'none' }, context)).rejects.toMatchObject({ code: 'not-found' });

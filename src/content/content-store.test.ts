@@ -84,7 +84,7 @@ describe('addresses published for unixfs-v1-2025', () => {
     const dir = await folder('many', Object.fromEntries(names.map((name) => [name, 'x'])));
     expect((await store.importFolder(dir)).cid).toBe(cid);
     const target = path.join(root, 'out');
-    expect(await store.materialize(cid, target)).toEqual({ entries: 4766, bytes: 4766 });
+    expect(await store.materialize(cid, target)).toEqual({ entries: 4766, files: 4766, bytes: 4766 });
     expect((await readdir(target)).toSorted()).toEqual(names.toSorted());
   });
 });

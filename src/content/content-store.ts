@@ -113,9 +113,14 @@ export interface ContentStore {
   ): AsyncIterable<Uint8Array>;
   /**
    * Writes the tree to `target`, which must not exist or be an empty folder; a root that is a file becomes the file
-   * `target`. On failure nothing of it is left behind. Modes and times are the default ones.
+   * `target`. On failure nothing of it is left behind. Modes and times are the default ones. `entries` are files and
+   * folders.
    */
-  materialize(cid: Cid, target: string, options?: WorkOptions): Promise<{ entries: number; bytes: number }>;
+  materialize(
+    cid: Cid,
+    target: string,
+    options?: WorkOptions,
+  ): Promise<{ entries: number; files: number; bytes: number }>;
   /** `bytes` is what the store takes on disk, `limitBytes` the owner's limit. */
   usage(): { bytes: number; limitBytes: number; pinnedBytes: number };
   /** Waits for writes under way. */

@@ -30,7 +30,7 @@ export async function materializeTree(
   cid: Cid,
   target: string,
   { signal, onProgress, caps }: WorkOptions,
-): Promise<{ entries: number; bytes: number }> {
+): Promise<{ entries: number; files: number; bytes: number }> {
   // Before anything is written: names, sizes and counts of all of it.
   const entries: ContentEntry[] = [];
   let totalBytes = 0;
@@ -43,13 +43,13 @@ export async function materializeTree(
   const placeOf = (entry: ContentEntry) => path.join(target, ...entry.path.split('/'));
   const meter = createMeter(caps);
   const writing = new Set<Promise<void>>();
+  const files = entries.filter(({ kind }) => kind === 'file');
   let bytes = 0;
   try {
     const single = entries.length === 1 && entries[0]?.path === '';
     if (single) await rm(target, { recursive: true, force: true });
     else await mkdir(target, { recursive: true });
     for (const entry of entries) if (entry.kind === 'folder') await mkdir(placeOf(entry));
-    const files = entries.filter(({ kind }) => kind === 'file');
     const write = async (entry: ContentEntry) => {
       signal?.throwIfAborted();
       const handle = await open(placeOf(entry), 'wx', 0o644);
@@ -83,5 +83,5 @@ export async function materializeTree(
     if (signal?.aborted === true) throw new AppError('cancelled', 'Cancelled.', { cause: thrown });
     throw diskError(thrown);
   }
-  return { entries: entries.length, bytes };
+  return { entries: entries.length, files: files.length, bytes };
 }

@@ -242,8 +242,8 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
       if ((await stat(target).catch(() => null))?.isFile()) {
         throw new AppError('conflict', `${target} is a file.`, { field: 'folder', next: 'Name a folder.' });
       }
-      const { entries, bytes } = await content.materialize(cid, target, { signal });
-      return { folder: target, files: entries, bytes };
+      const { files: saved, bytes } = await content.materialize(cid, target, { signal });
+      return { folder: target, files: saved, bytes };
     },
     pushResults: async ({ taskId, url }, { signal }) => {
       const { cid } = result(taskId);
