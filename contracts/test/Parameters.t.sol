@@ -59,6 +59,9 @@ contract ParametersTest is Base {
         vm.prank(admin);
         parameters.setFee(fee);
         eq(parameters.feeBps(), fee, "fee");
+        vm.prank(admin);
+        parameters.setFee(1_000);
+        eq(parameters.feeBps(), 1_000, "the cap itself");
     }
 
     function test_setFee_revertsAboveTheCap() public {
@@ -75,6 +78,9 @@ contract ParametersTest is Base {
         vm.prank(admin);
         parameters.setSlash(slashBps);
         eq(parameters.slashBps(), slashBps, "share");
+        vm.prank(admin);
+        parameters.setSlash(2_500);
+        eq(parameters.slashBps(), 2_500, "the cap itself");
     }
 
     function test_setSlash_revertsAboveTheCap() public {
