@@ -1,5 +1,5 @@
 import type { Chain } from '../../chain/chain.ts';
-import { toAppError } from '../../shared/errors.ts';
+import { toAppError, type ErrorCode } from '../../shared/errors.ts';
 import { ETH, type Address, type Bytes32 } from '../../shared/ids.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Clock } from '../../shared/time.ts';
@@ -40,6 +40,18 @@ const MOST_OFFERS = 10_000;
 /** How long an offer whose provider refused or cannot be reached is left out, doubling up to the most. */
 const LEFT_OUT_SECONDS = 2;
 const MOST_LEFT_OUT_SECONDS = 600;
+/** How long an account whose own computer cannot send keeps its tasks, doubling up to the most. */
+const MOST_HELD_SECONDS = 30;
+/** Failures of an assignment that say nothing about those who were chosen. */
+const OWN_TROUBLE: ReadonlySet<ErrorCode> = new Set([
+  'locked',
+  'network-down',
+  'insufficient-funds',
+  'timeout',
+  'busy',
+  'disk-full',
+  'cancelled',
+]);
 /** After a cycle that failed, because the network did not answer. */
 const AGAIN_MS = 1000;
 /** Assignments under way at once, over all accounts. */
@@ -49,6 +61,12 @@ interface LeftOut {
   until: number;
   times: number;
   reason: string;
+}
+
+/** The next time, twice as long. */
+function leaveOut(before: LeftOut | undefined, now: number, mostSeconds: number, reason: string): LeftOut {
+  const times = (before?.times ?? 0) + 1;
+  return { until: now + Math.min(mostSeconds, LEFT_OUT_SECONDS * 2 ** (times - 1)), times, reason };
 }
 
 /**
@@ -62,6 +80,8 @@ export class Scheduling {
   #isPaused: (desk: JobDesk) => boolean = () => false;
   readonly #reasons = new Map<string, Waiting>();
   readonly #leftOut = new Map<Bytes32, LeftOut>();
+  /** Accounts that cannot give anything away now, for a reason of their own. */
+  readonly #held = new Map<JobDesk, LeftOut>();
   /** Units of an offer that assignments under way will take. */
   readonly #promised = new Map<Bytes32, number>();
   readonly #under = new Set<Promise<unknown>>();
@@ -110,6 +130,7 @@ export class Scheduling {
 
   remove(desk: JobDesk): void {
     this.#desks.delete(desk);
+    this.#held.delete(desk);
   }
 
   /** Why a task waits, as the last cycle found it. */
@@ -154,6 +175,7 @@ export class Scheduling {
     while (this.#running) await this.#running.catch(() => undefined);
     // Whoever triggers wants everybody asked.
     this.#leftOut.clear();
+    this.#held.clear();
     const chosen = await this.#cycle(true);
     await Promise.all(this.#under);
     const left = new Set(this.#waiting().map(({ flow }) => flow.taskId));
@@ -205,18 +227,25 @@ export class Scheduling {
     const input = await this.#input();
     const room = Math.max(0, AT_ONCE - this.#under.size);
     const startedMs = clock.monotonicMs();
-    const tasks = waiting.filter(({ desk }) => asked || !this.#isPaused(desk)).map(({ flow }) => plannedTask(flow));
+    const tasks = waiting
+      .filter(({ desk }) => (asked || !this.#isPaused(desk)) && this.#holds(desk, input.now) === null)
+      .map(({ flow }) => plannedTask(flow));
     const plan = planCycle({ ...input, tasks });
     const lastMs = clock.monotonicMs() - startedMs;
     this.#lastTurn = plan.lastTurn;
     this.#reasons.clear();
     for (const [taskId, reasons] of plan.waiting) this.#reasons.set(taskId, reasons);
+    for (const { desk, flow } of waiting) {
+      const reason = this.#holds(desk, input.now);
+      if (reason !== null)
+        this.#reasons.set(flow.taskId, { reasons: [], sentence: `It is not given away yet: ${reason}` });
+    }
     const chosen = waiting.filter(({ flow }) => plan.chosen.has(flow.taskId)).slice(0, room);
     if (plan.chosen.size > room) this.#again = true;
     for (const { desk, flow } of chosen) this.#give(desk, flow, plan.chosen.get(flow.taskId) ?? []);
     this.#status = { ...this.#status, lastCycleAt: clock.now(), lastAssigned: chosen.length, lastMs };
     log.debug({ waiting: waiting.length, chosen: chosen.length, ms: lastMs }, 'a scheduling cycle');
-    this.#parts.onChange([...new Set([...before, ...plan.waiting.keys()])]);
+    this.#parts.onChange([...new Set([...before, ...this.#reasons.keys()])]);
     this.#wakeWhenLeftOutEnds();
     return chosen.map(({ flow }) => flow.taskId);
   }
@@ -227,12 +256,18 @@ export class Scheduling {
       .assign(flow, offers)
       .then(
         (refusals) => {
+          this.#held.delete(desk);
           if (refusals.length === 0) for (const { offerId } of offers) this.#leftOut.delete(offerId);
           this.#refused(refusals);
         },
         (thrown: unknown) => {
           const { code, message } = toAppError(thrown);
           this.#parts.log.info({ taskId: flow.taskId, code, message }, 'a task was not given away');
+          if (OWN_TROUBLE.has(code)) {
+            // A task that ended meanwhile is no trouble.
+            if (!flow.signal.aborted) this.#hold(desk, message);
+            return;
+          }
           // Nobody refused: the contract did, for one of them.
           this.#refused(offers.map(({ offerId, provider }) => ({ offerId, provider, reason: message })));
         },
@@ -252,10 +287,22 @@ export class Scheduling {
   #refused(refusals: readonly Refusal[]): void {
     const now = this.#parts.clock.now();
     for (const { offerId, reason } of refusals) {
-      const times = (this.#leftOut.get(offerId)?.times ?? 0) + 1;
-      const seconds = Math.min(MOST_LEFT_OUT_SECONDS, LEFT_OUT_SECONDS * 2 ** (times - 1));
-      this.#leftOut.set(offerId, { until: now + seconds, times, reason });
+      this.#leftOut.set(offerId, leaveOut(this.#leftOut.get(offerId), now, MOST_LEFT_OUT_SECONDS, reason));
     }
+  }
+
+  #hold(desk: JobDesk, reason: string): void {
+    const now = this.#parts.clock.now();
+    const before = this.#held.get(desk);
+    // What was on its way when it began adds nothing.
+    if (!this.#desks.has(desk) || (before && before.until > now)) return;
+    this.#held.set(desk, leaveOut(before, now, MOST_HELD_SECONDS, reason));
+  }
+
+  /** Why this account gives nothing away now. */
+  #holds(desk: JobDesk, now: number): string | null {
+    const held = this.#held.get(desk);
+    return held && held.until > now ? held.reason : null;
   }
 
   #pokeIn(ms: number): void {
@@ -270,7 +317,9 @@ export class Scheduling {
     for (const [offerId, { until }] of this.#leftOut) {
       if (until + MOST_LEFT_OUT_SECONDS < now) this.#leftOut.delete(offerId);
     }
-    const ends = [...this.#leftOut.values()].map(({ until }) => until).filter((until) => until > now);
+    const ends = [...this.#leftOut.values(), ...this.#held.values()]
+      .map(({ until }) => until)
+      .filter((until) => until > now);
     if (ends.length === 0) return;
     this.#pokeIn((Math.min(...ends) - now) * 1000 + 500);
   }
