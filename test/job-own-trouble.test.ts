@@ -52,4 +52,42 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
       expect(await world.ended(taskId)).toMatchObject({ phase: 'verified', paid: WATT, attempts: 1 });
     },
   );
+
+  describe('a command id', () => {
+    const used = { code: 'conflict', field: 'commandId', message: 'This command id was used for another job.' };
+    const change = { work: { type: 'docker', image: 'commonwatt/practice:1', env: { A: '1', B: '2' } } };
+
+    test('stands for one job: while it is submitted, afterwards, and in another life of this host', async () => {
+      const file = world.file({ ...change, secrets: { KEY: 'secret' } });
+      const other = world.file({ ...change, secrets: { KEY: 'secret' }, bounty: '2' });
+      const under = world.desk.submit(file, 'one-job');
+      await expect(world.desk.submit(other, 'one-job')).rejects.toMatchObject(used);
+      // The order in which fields are written, and what is kept secret, make no other job of it.
+      const work = { env: { B: '2', A: '1' }, image: 'commonwatt/practice:1', type: 'docker' };
+      const same = world.file({ secrets: {}, work });
+      const first = await under;
+      expect(await world.desk.submit(same, 'one-job')).toEqual(first);
+      await expect(world.desk.submit(other, 'one-job')).rejects.toMatchObject(used);
+      await world.ended(first.taskIds[0]!);
+
+      world.kill();
+      await world.startDesk();
+      expect(await world.desk.submit(file, 'one-job')).toEqual(first);
+      await expect(world.desk.submit(other, 'one-job')).rejects.toMatchObject(used);
+    });
+
+    test('names a sample once, however much of it the file says', async () => {
+      const kernel = (params: object) =>
+        world.file({
+          work: { type: 'kernel', model: 'k_means', params },
+          inputs: [{ path: 'data.csv', sample: 'k_means' }],
+          assignment: 'open',
+        });
+      const first = await world.desk.submit(kernel({}), 'a-sample');
+      expect(await world.desk.submit(kernel({}), 'a-sample')).toEqual(first);
+      await expect(world.desk.submit(kernel({ k: 2 }), 'a-sample')).rejects.toMatchObject(used);
+      await world.until(first.taskIds[0]!, isOpen);
+      await world.desk.cancel(first.taskIds[0]!);
+    });
+  });
 });

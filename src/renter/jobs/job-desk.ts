@@ -3,7 +3,8 @@ import type { ChainEvent, JobEvent } from '../../chain/events.ts';
 import type { PeerStream } from '../../peer/peer-link.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
-import type { JobFile } from '../../shared/job-spec.ts';
+import { jobFileSchema, type JobFile } from '../../shared/job-spec.ts';
+import { canonicalJson } from '../../shared/json.ts';
 import { formatAmount, parseAmount, type Token } from '../../shared/money.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import type { JobTask } from '../../store/ledger.ts';
@@ -36,7 +37,7 @@ export class JobDesk {
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows = new Map<string, TaskFlow>();
   readonly #poster: Poster;
-  readonly #submitting = new Map<string, Promise<Submitted>>();
+  readonly #submitting = new Map<string, { isSame: (file: JobFile) => boolean; submitted: Promise<Submitted> }>();
   readonly #life = new AbortController();
   readonly #ticker: NodeJS.Timeout;
 
@@ -98,28 +99,36 @@ export class JobDesk {
   }
 
   /**
-   * Puts every task of the file into the book; posting goes on by itself. Idempotent by `commandId`.
-   * @throws AppError bad-input naming the field, insufficient-funds naming what is missing, over-limit
+   * Puts every task of the file into the book; posting goes on by itself. Idempotent by `commandId`: the same file, its
+   * secrets aside, is the same submission.
+   * @throws AppError bad-input naming the field, insufficient-funds naming what is missing, over-limit; conflict where
+   *   this command id was used for another job
    */
   async submit(given: JobFile, commandId: string, signal?: AbortSignal): Promise<Submitted> {
     const batchId = keccak256(toUtf8Bytes(`jobs:${this.address}:${commandId}`)).slice(2, 26);
-    const taskIds = this.#tasksOf(batchId);
-    if (taskIds.length > 0) return { batchId, taskIds };
+    const file = withSampleParams(given);
+    const first = this.#room.ledger.tasks.get(`${batchId}-0`);
+    if (first) {
+      if (!isSameFile(jobFileSchema.parse(first.file), file)) throw usedForAnother();
+      return { batchId, taskIds: Array.from({ length: first.of }, (_, index) => `${batchId}-${index}`) };
+    }
     const under = this.#submitting.get(batchId);
-    if (under) return under;
-    const submitting = this.#submit(given, { batchId, commandId, signal }).finally(() =>
+    if (under) {
+      if (!under.isSame(file)) throw usedForAnother();
+      return under.submitted;
+    }
+    const submitted = this.#submit(file, { batchId, commandId, signal }).finally(() =>
       this.#submitting.delete(batchId),
     );
-    this.#submitting.set(batchId, submitting);
-    return submitting;
+    this.#submitting.set(batchId, { isSame: (other) => isSameFile(file, other), submitted });
+    return submitted;
   }
 
   async #submit(
-    given: JobFile,
+    file: JobFile,
     { batchId, commandId, signal }: { batchId: string; commandId: string; signal: AbortSignal | undefined },
   ): Promise<Submitted> {
     const { account, ledger, content, policy, clock } = this.#room;
-    const file = withSampleParams(given);
     const token = this.tokenOf(file.token);
     const bounty = bountyOf(file, token);
     // Cheap mistakes are found before anything is read.
@@ -330,11 +339,6 @@ export class JobDesk {
     });
   }
 
-  #tasksOf(batchId: string): string[] {
-    const first = this.#room.ledger.tasks.get(`${batchId}-0`);
-    return first ? Array.from({ length: first.of }, (_, index) => `${batchId}-${index}`) : [];
-  }
-
   #recoverAssigning(flow: TaskFlow): void {
     recoverAssigning(this.#room, flow).catch((thrown: unknown) => {
       if (this.#life.signal.aborted) return;
@@ -416,6 +420,18 @@ export class JobDesk {
 }
 
 const isJobEvent = (event: ChainEvent): event is JobEvent => 'jobId' in event && 'renter' in event;
+
+/** Secrets are not kept with a job, so they are not compared. */
+function isSameFile(one: JobFile, other: JobFile): boolean {
+  const open = ({ secrets: _, ...rest }: JobFile): string => canonicalJson(rest);
+  return open(one) === open(other);
+}
+
+const usedForAnother = (): AppError =>
+  new AppError('conflict', 'This command id was used for another job.', {
+    field: 'commandId',
+    next: 'Submit with a new command id.',
+  });
 
 function bountyOf(file: JobFile, token: Token): bigint {
   const bounty = parseAmount(file.bounty, token.decimals, 'bounty');
