@@ -6,7 +6,16 @@ import type { SpawnedHost } from '../src/host/spawned-host.ts';
 import { DROP, call, command, load, store, i32 } from '../src/runtime/child/tiny-wasm.ts';
 import type { Address, Bytes32 } from '../src/shared/ids.ts';
 import { describeUnless } from './support/describe-unless.ts';
-import { RawParty, WATT, depositWatt, ledgerIsChain, resultText, submit, worksFor } from './support/job-market.ts';
+import {
+  RawParty,
+  WATT,
+  depositWatt,
+  ledgerIsChain,
+  resultText,
+  submit,
+  upload,
+  worksFor,
+} from './support/job-market.ts';
 import { TestMarket, anvilMissing, engineMissing } from './support/market.ts';
 
 const TASKS = 100;
@@ -74,16 +83,10 @@ describeUnless(engineMissing() ?? anvilMissing(), 'an array of jobs', () => {
     (await client.system.status()).wallet.address as Address;
 
   test('every output is right, every task is paid once, what the dead one had is run elsewhere', async () => {
-    const { cid } = await renter.client.jobs.upload({
-      uploadId: crypto.randomUUID(),
-      path: 'module.wasm',
-      offset: 0,
-      base64: Buffer.from(MODULE).toString('base64'),
-      end: true,
-    });
+    const module = await upload(renter, 'module.wasm', MODULE);
     const taskIds = await submit(renter, {
       name: 'frames',
-      work: { type: 'wasm', module: cid ?? '' },
+      work: { type: 'wasm', module },
       array: { FRAME: Array.from({ length: TASKS }, (_, index) => `frame-${index}`) },
       resources: { memoryBytes: 64 * 2 ** 20 },
       timeouts: { runSeconds: RUN_SECONDS },

@@ -30,6 +30,7 @@ import {
   resultText,
   submit,
   untilJob,
+  upload,
   worksFor,
 } from './support/job-market.ts';
 
@@ -174,16 +175,10 @@ describeUnless(engineMissing() ?? anvilMissing(), 'jobs', () => {
   });
 
   test('a module: no container, the same way', async () => {
-    const { cid } = await renter.client.jobs.upload({
-      uploadId: crypto.randomUUID(),
-      path: 'echo.wasm',
-      offset: 0,
-      base64: Buffer.from(ECHO).toString('base64'),
-      end: true,
-    });
+    const module = await upload(renter, 'echo.wasm', ECHO);
     const [taskId = ''] = await submit(renter, {
       name: 'module',
-      work: { type: 'wasm', module: cid ?? '' },
+      work: { type: 'wasm', module },
       inputs: [{ path: 'data.txt', text: 'what a module reads' }],
       bounty: '1',
       timeouts: { runSeconds: 60 },

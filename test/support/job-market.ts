@@ -1,20 +1,13 @@
 /** Jobs between hosts of their own processes: what every test of them does, and what the chain itself says about it. */
 import { execFileSync } from 'node:child_process';
-import type { Chain } from '../../src/chain/chain.ts';
-import { openChain } from '../../src/chain/open-chain.ts';
+import type { Call, Chain } from '../../src/chain/chain.ts';
 import { joinPractice } from '../../src/chain/practice/practice-network.ts';
-import { transactionSignerOf } from '../../src/chain/testing-host.ts';
+import { testHost, type TestHost } from '../../src/chain/testing-host.ts';
 import type { ApiClient, Job } from '../../src/api/contract.ts';
 import type { SpawnedHost } from '../../src/host/spawned-host.ts';
 import type { Address, Bytes32 } from '../../src/shared/ids.ts';
 import { jobFileSchema } from '../../src/shared/job-spec.ts';
-import { silentLog } from '../../src/shared/log.ts';
-import { systemClock } from '../../src/shared/time.ts';
-import { openLedger } from '../../src/store/open-ledger.ts';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Wallet } from 'ethers';
+import type { Wallet } from 'ethers';
 import type { z } from 'zod';
 import type { TestMarket } from './market.ts';
 
@@ -63,6 +56,18 @@ export async function submit(
   return (await client.jobs.submit({ commandId, file: jobFileSchema.parse(file) })).taskIds;
 }
 
+/** Gives the host a file for jobs to come; resolves with its address. */
+export async function upload({ client }: SpawnedHost, name: string, bytes: Uint8Array): Promise<string> {
+  const { cid } = await client.jobs.upload({
+    uploadId: crypto.randomUUID(),
+    path: name,
+    offset: 0,
+    base64: Buffer.from(bytes).toString('base64'),
+    end: true,
+  });
+  return cid ?? '';
+}
+
 /** Resolves with the first state of the task that `test` accepts. */
 export async function untilJob(
   { client }: SpawnedHost,
@@ -108,28 +113,22 @@ export async function ledgerIsChain(client: ApiClient): Promise<boolean> {
 
 /** A wallet of nobody's host: reads and sends on the practice chain as it likes. */
 export class RawParty {
-  readonly wallet = new Wallet(Wallet.createRandom().privateKey);
-  readonly account = this.wallet.address.toLowerCase() as Address;
-  readonly #folder = mkdtempSync(path.join(tmpdir(), 'commonwatt-raw-'));
-  chain!: Chain;
-  #ledger!: ReturnType<typeof openLedger>;
+  readonly wallet: Wallet;
+  readonly account: Address;
+  readonly chain: Chain;
+  readonly #host: TestHost;
   #sent = 0;
 
-  static async open(joinUrl: string): Promise<RawParty> {
-    const party = new RawParty();
-    party.#ledger = openLedger(path.join(party.#folder, 'ledger.db'), systemClock.now);
-    party.chain = await openChain({
-      profile: await joinPractice(joinUrl),
-      indexPath: path.join(party.#folder, 'index.db'),
-      ledger: party.#ledger,
-      signer: transactionSignerOf(party.wallet),
-      clock: systemClock,
-      log: silentLog,
-    });
-    return party;
+  private constructor(host: TestHost) {
+    this.#host = host;
+    ({ wallet: this.wallet, account: this.account, chain: this.chain } = host);
   }
 
-  send(call: Parameters<Chain['send']>[0]) {
+  static async open(joinUrl: string): Promise<RawParty> {
+    return new RawParty(await testHost(await joinPractice(joinUrl)));
+  }
+
+  send(call: Call) {
     this.#sent += 1;
     return this.chain.send(call, { commandId: `raw-${this.#sent}` });
   }
@@ -139,10 +138,8 @@ export class RawParty {
     await this.chain.sync.until(test);
   }
 
-  async close(): Promise<void> {
-    await this.chain.close();
-    this.#ledger.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.#host.close();
   }
 }
 
