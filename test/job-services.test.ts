@@ -170,6 +170,21 @@ describeUnless(anvilMissing(), 'jobs through a host', () => {
     await jobs().setScheduling({ automatic: true, strategy: 'priority' }, context);
   }, 60_000);
 
+  test('an array is one line with its counts, while it waits and when it has ended', async () => {
+    const batches = async (filter: { open?: boolean; batchId?: string }) =>
+      (await jobs().batches({ limit: 100, ...filter }, context)).batches;
+    await jobs().setScheduling({ automatic: false }, context);
+    const { batchId, taskIds } = await submit({ array: 3 });
+    const line = { batchId, review: 0, counts: { pending: 3, verified: 0 }, job: { taskId: taskIds[0], of: 3 } };
+    expect(await batches({ open: true })).toMatchObject([line]);
+    expect((await batches({ open: false })).map((batch) => batch.batchId)).not.toContain(batchId);
+    await jobs().setScheduling({ automatic: true }, context);
+    await Promise.all(taskIds.map((taskId) => until(taskId, isOver)));
+    expect(await batches({ open: true })).toEqual([]);
+    expect((await batches({ open: false }))[0]).toMatchObject({ ...line, counts: { pending: 0, verified: 3 } });
+    expect((await jobs().batches({ limit: 100, batchId }, context)).counts).toMatchObject({ verified: 3, failed: 0 });
+  }, 60_000);
+
   test('a pasted command line is understood', async () => {
     const read = await jobs().read({ text: 'docker run --rm busybox:1.36 echo hello' }, context);
     expect(read).toMatchObject({ format: 'docker-run', file: { work: { type: 'docker' } } });

@@ -280,6 +280,7 @@ test.describe('a result that waits for its owner', () => {
     await expect(page.locator('.phase[role=status]')).toContainText(
       'The program ended with exit code 1. Look at its log.',
     );
+    await expect(page.getByRole('tab', { name: 'Log' })).toHaveAttribute('aria-selected', 'true');
     await expect(panel(page)).toContainText(/Paid in 23 h 1[12] min unless you reject it\./);
     host.jobs.change('task-9', (job) => ({ ...job, review: { until: now() + 90, bond: job.review?.bond ?? '0' } }));
     await expect(panel(page)).toContainText(/Paid in 1 min 2\d s/);

@@ -39,7 +39,9 @@ export function JobDetail({ job, error, alone, onAlone }: JobDetailProps) {
   const run = job.runs.at(-1);
   const over = jobIsOver(job);
   const waits = job.status === 'pending' && job.waiting.length > 0;
-  const shown = tab ?? (job.resultHere ? 'results' : 'log');
+  // Whether a failed run is paid is decided by what it printed.
+  const asksForLog = job.review !== null && run?.exitCode !== 0;
+  const shown = tab ?? (job.resultHere && !asksForLog ? 'results' : 'log');
   return (
     <article
       className={shown === 'log' ? 'panel detail' : 'panel detail detail-flow'}

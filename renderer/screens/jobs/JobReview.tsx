@@ -35,6 +35,7 @@ export function JobReview({ job, review }: { job: Job; review: Review }) {
       </div>
       <div className="button-row">
         <Button
+          variant="default"
           loading={accept.isPending}
           disabled={left === 0}
           onClick={() => accept.mutate({ taskId: job.taskId, commandId: newCommandId() })}
