@@ -53,6 +53,31 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
     },
   );
 
+  test('what an estimate says is free counts what is in the book and on no chain yet', async () => {
+    const { chain } = world.renter;
+    const send = chain.send.bind(chain);
+    const { promise: mayGo, resolve: go } = Promise.withResolvers<void>();
+    vi.spyOn(chain, 'send').mockImplementation(async (call, options) => {
+      if (!options.commandId.startsWith('authorize:')) await mayGo;
+      return send(call, options);
+    });
+    const balance = await world.balance(world.renter);
+    const { taskIds } = await world.submit({ array: 25 });
+    const told = async () => {
+      const { available, missing } = await world.desk.cost(world.file({ bounty: `${balance / WATT}` }));
+      return { available, missing };
+    };
+    const whole = (balance / WATT) * WATT;
+    const expected = { available: balance - 25n * WATT, missing: whole - (balance - 25n * WATT) };
+    expect(await told()).toEqual(expected);
+    await Promise.all(taskIds.map((taskId) => world.until(taskId, ({ phase }) => phase === 'posting')));
+    expect(await told()).toEqual(expected);
+    await expect(world.submit({ bounty: `${balance / WATT}` })).rejects.toMatchObject({ code: 'insufficient-funds' });
+    go();
+    await Promise.all(taskIds.map((taskId) => world.ended(taskId)));
+    expect((await told()).available).toBe(await world.balance(world.renter));
+  });
+
   describe('a command id', () => {
     const used = { code: 'conflict', field: 'commandId', message: 'This command id was used for another job.' };
     const change = { work: { type: 'docker', image: 'commonwatt/practice:1', env: { A: '1', B: '2' } } };

@@ -11,6 +11,7 @@ import type { JobTask } from '../../store/ledger.ts';
 import { expandJob } from '../job-files/expand-job.ts';
 import { specText } from '../job-files/spec-text.ts';
 import { assignTask, recoverAssigning, type Refusal } from './assign-task.ts';
+import { availableMoney } from './available-money.ts';
 import { batchSummary } from './batch-summary.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { cachedRequirements, type FlowRoom, type JobDeskRoom } from './job-desk-room.ts';
@@ -59,10 +60,7 @@ export class JobDesk {
       room: this.#room,
       requirements: this.#requirements,
       flows: () => this.#flows.values(),
-      bountyOf: ({ file }) => {
-        const token = this.tokenOf(file.token);
-        return { token: token.address, bounty: bountyOf(file, token) };
-      },
+      bountyOf: (flow) => this.#bountyOf(flow),
     });
     this.#ticker = setInterval(() => this.#tick(), room.tickMs ?? TICK_MS);
     this.#ticker.unref();
@@ -308,15 +306,16 @@ export class JobDesk {
     return { tasks, token, escrow, available, missing: escrow > available ? escrow - available : 0n, feeBps };
   }
 
-  /** Free in the deposit account, less what tasks in the book are about to lock. */
-  async #available(token: Token): Promise<bigint> {
-    const balance = await this.#room.chain.reads.vaultBalance(this.address, token.address);
-    let promised = 0n;
-    for (const { task, file } of this.#flows.values()) {
-      if (task.phase !== 'waiting' || this.tokenOf(file.token).address !== token.address) continue;
-      promised += bountyOf(file, token);
-    }
-    return balance > promised ? balance - promised : 0n;
+  #bountyOf({ file }: TaskFlow): { token: Address; bounty: bigint } {
+    const token = this.tokenOf(file.token);
+    return { token: token.address, bounty: bountyOf(file, token) };
+  }
+
+  #available(token: Token): Promise<bigint> {
+    const { chain } = this.#room;
+    const flows = () => this.#flows.values();
+    const parts = { flows, bountyOf: (flow: TaskFlow) => this.#bountyOf(flow), reads: chain.reads };
+    return availableMoney(this.address, token.address, parts);
   }
 
   async #checkMoney(token: Token, bounty: bigint, tasks: number): Promise<void> {
@@ -423,8 +422,7 @@ const isJobEvent = (event: ChainEvent): event is JobEvent => 'jobId' in event &&
 
 /** Secrets are not kept with a job, so they are not compared. */
 function isSameFile(one: JobFile, other: JobFile): boolean {
-  const open = ({ secrets: _, ...rest }: JobFile): string => canonicalJson(rest);
-  return open(one) === open(other);
+  return canonicalJson({ ...one, secrets: null }) === canonicalJson({ ...other, secrets: null });
 }
 
 const usedForAnother = (): AppError =>
