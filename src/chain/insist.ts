@@ -5,7 +5,13 @@ import { backoffMs, delay } from '../shared/retry.ts';
 import type { Call, Chain, Receipt } from './chain.ts';
 
 /** Failures that pass: the owner unlocks the wallet, the node comes back, somebody tops up the fees. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(['locked', 'network-down', 'insufficient-funds', 'timeout', 'busy']);
+export const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'locked',
+  'network-down',
+  'insufficient-funds',
+  'timeout',
+  'busy',
+]);
 
 /**
  * Sends until it is in a block, through failures that pass, telling `onWaiting` why it waits.

@@ -1,8 +1,9 @@
 import { keccak256, toUtf8Bytes } from 'ethers';
-import { insist } from '../../chain/insist.ts';
 import type { Call, Chain, ChainCalls } from '../../chain/chain.ts';
+import { PASSING } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
+import { backoffMs, delay } from '../../shared/retry.ts';
 
 interface Item {
   key: string;
@@ -11,18 +12,27 @@ interface Item {
   onWaiting: (reason: string) => void;
   done: (sent: boolean) => void;
   failed: (reason: unknown) => void;
+  /** How often it stepped aside. */
+  attempts: number;
 }
 
 const MOST_CALLS = 20;
 /** Of one transaction's data: nodes take 128 KiB at most. */
 const MOST_BYTES = 60_000;
 
+/** While this lasts nothing of the account is sent, whatever it is. */
+const holdsAll = ({ code }: AppError): boolean => code === 'locked' || code === 'network-down';
+/** Nothing was stored under this command, or what was did nothing: its calls may go under others. */
+const cannotPay = ({ code }: AppError): boolean => code === 'insufficient-funds';
+const againMs = (attempt: number): number => 500 + backoffMs(attempt, Math.random, 500);
+
 /**
  * Calls of one account to the Jobs contract, several in one transaction where they come together. All or nothing per
- * transaction: where one of them is refused, each is looked at again and sent alone.
+ * transaction: where one of them is refused, each is looked at again and sent alone. One that has to wait for something,
+ * money above all, steps aside for a while: the others go on.
  */
 export class CallBatcher {
-  readonly #send: Pick<Chain, 'send'>;
+  readonly #sender: Pick<Chain, 'send'>;
   readonly #calls: Pick<ChainCalls, 'batch'>;
   readonly #log: Log;
   readonly #waiting: Item[] = [];
@@ -31,7 +41,7 @@ export class CallBatcher {
   #running = false;
 
   constructor(parts: { sender: Pick<Chain, 'send'>; calls: Pick<ChainCalls, 'batch'>; log: Log }) {
-    this.#send = parts.sender;
+    this.#sender = parts.sender;
     this.#calls = parts.calls;
     this.#log = parts.log;
   }
@@ -51,16 +61,26 @@ export class CallBatcher {
     const known = this.#known.get(key);
     if (known) return known;
     const result = new Promise<boolean>((done, failed) => {
-      this.#waiting.push({ key, call, isNeeded, onWaiting, done, failed });
+      this.#queue({ key, call, isNeeded, onWaiting, done, failed, attempts: 0 });
     }).finally(() => this.#known.delete(key));
     this.#known.set(key, result);
-    if (!this.#running) void this.#run();
     return result;
   }
 
   close(): void {
     this.#life.abort(new AppError('cancelled', 'This host is closing.'));
     for (const item of this.#waiting.splice(0)) item.failed(this.#life.signal.reason);
+  }
+
+  #queue(item: Item): void {
+    this.#waiting.push(item);
+    if (!this.#running) void this.#run();
+  }
+
+  #stepAside(item: Item, reason: string): void {
+    item.onWaiting(reason);
+    item.attempts += 1;
+    delay(againMs(item.attempts), this.#life.signal).then(() => this.#queue(item), item.failed);
   }
 
   async #run(): Promise<void> {
@@ -98,8 +118,12 @@ export class CallBatcher {
     if (!first) return;
     if (group.length > 1) {
       const commandId = `jobs:${keccak256(toUtf8Bytes(group.map(({ key }) => key).join(' ')))}`;
-      const refusal = await this.#insist(this.#calls.batch(group.map(({ call }) => call)), commandId, (reason) => {
-        for (const item of group) item.onWaiting(reason);
+      const whole = this.#calls.batch(group.map(({ call }) => call));
+      const refusal = await this.#send(whole, commandId, {
+        waitsFor: (error) => PASSING.has(error.code) && !cannotPay(error),
+        onWaiting: (reason) => {
+          for (const item of group) item.onWaiting(reason);
+        },
       });
       if (refusal === null) {
         for (const item of group) item.done(true);
@@ -107,35 +131,54 @@ export class CallBatcher {
       }
       this.#log.info({ calls: group.length }, 'a batch was refused; looking at each of its calls');
     }
-    for (const item of group) {
-      try {
-        if (!(await item.isNeeded())) {
-          item.done(false);
-          continue;
-        }
-        const refusal = await this.#insist(item.call, item.key, item.onWaiting);
-        if (refusal === null) item.done(true);
-        // Somebody else has done it meanwhile, or it has come to nothing.
-        else if (await item.isNeeded()) item.failed(refusal);
-        else item.done(false);
-      } catch (thrown) {
-        item.failed(toAppError(thrown));
+    for (const item of group) await this.#alone(item);
+  }
+
+  async #alone(item: Item): Promise<void> {
+    try {
+      if (!(await item.isNeeded())) {
+        item.done(false);
+        return;
       }
+      const refusal = await this.#send(item.call, item.key, { waitsFor: holdsAll, onWaiting: item.onWaiting });
+      if (refusal === null) item.done(true);
+      else if (PASSING.has(refusal.code)) this.#stepAside(item, refusal.message);
+      // Somebody else has done it meanwhile, or it has come to nothing.
+      else if (await item.isNeeded()) item.failed(refusal);
+      else item.done(false);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (PASSING.has(error.code) && !this.#life.signal.aborted) this.#stepAside(item, error.message);
+      else item.failed(error);
     }
   }
 
-  /** The chain's reason where it refuses for good, else null: it is in a block. */
-  async #insist(call: Call, commandId: string, onWaiting: (reason: string) => void): Promise<AppError | null> {
-    let refusal: AppError | null = null;
-    const sender: Pick<Chain, 'send'> = {
-      send: (given, options) =>
-        this.#send.send(given, options).catch((thrown: unknown) => {
-          refusal = toAppError(thrown);
-          throw thrown;
-        }),
-    };
-    const options = { commandId, signal: this.#life.signal, log: this.#log, onWaiting };
-    if (await insist(sender, call, options)) return null;
-    return refusal ?? new AppError('reverted', `The contract refuses to ${call.label}.`);
+  /**
+   * Holds up everything behind it while it waits.
+   * @returns why it is not in a block, else null
+   */
+  async #send(
+    call: Call,
+    commandId: string,
+    { waitsFor, onWaiting }: { waitsFor: (error: AppError) => boolean; onWaiting: (reason: string) => void },
+  ): Promise<AppError | null> {
+    const { signal } = this.#life;
+    for (let attempt = 0; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        await this.#sender.send(call, { commandId, signal });
+        return null;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = toAppError(thrown);
+        if (!waitsFor(error)) {
+          const { code, message } = error;
+          this.#log.warn({ commandId, label: call.label, code, message }, 'transaction refused');
+          return error;
+        }
+        onWaiting(error.message);
+        await delay(againMs(attempt), signal);
+      }
+    }
   }
 }
