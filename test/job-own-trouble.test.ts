@@ -64,8 +64,8 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
     const balance = await world.balance(world.renter);
     const { taskIds } = await world.submit({ array: 25 });
     const told = async () => {
-      const { available, missing } = await world.desk.cost(world.file({ bounty: `${balance / WATT}` }));
-      return { available, missing };
+      const cost = await world.desk.cost(world.file({ bounty: `${balance / WATT}` }));
+      return { available: cost.available, missing: cost.missing };
     };
     const whole = (balance / WATT) * WATT;
     const expected = { available: balance - 25n * WATT, missing: whole - (balance - 25n * WATT) };
