@@ -42,6 +42,13 @@ export function LinkList<T>({ label, items, idOf, hrefOf, current, children, onE
   const wanted = useRef<number | null>(null);
   const focusWanted = () => {
     if (wanted.current === null) return;
+    // Whoever went elsewhere meanwhile keeps the keyboard there.
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || scroller.current?.contains(activeElement) === true;
+    if (!isHere) {
+      wanted.current = null;
+      return;
+    }
     const link = scroller.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"] a`);
     if (!link) return;
     wanted.current = null;

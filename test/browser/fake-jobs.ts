@@ -5,9 +5,10 @@ import { readJobFile } from '../../src/renter/job-files/read-job-file.ts';
 import { AppError } from '../../src/shared/errors.ts';
 import { State } from '../../src/shared/emitter.ts';
 import type { Address } from '../../src/shared/ids.ts';
-import { JOB_STATUSES, type JobFile, type JobInput, type JobStatus } from '../../src/shared/job-spec.ts';
+import type { JobFile, JobInput } from '../../src/shared/job-spec.ts';
 import { parseAmount } from '../../src/shared/money.ts';
 import { fakeArray, fakeCid, fakeJob, fakeJobs, TRAINING, WAITING, WAITS } from './fake-job-list.ts';
+import { fakeBatches, fakePage, isOver, type TaskFilter } from './fake-job-pages.ts';
 import { containerResult, kernelResult, RUN_LOG } from './fake-results.ts';
 
 type Frame = ApiOutputs['jobs']['logs'] extends AsyncIterable<infer Item> ? Item : never;
@@ -52,7 +53,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
   const uploads = new Map<string, Map<string, Buffer>>();
   const sessions = new Map<string, State<number>>();
   const commands = new Map<string, unknown>();
-  const files: JobFile[] = [];
+  const submittedFiles: JobFile[] = [];
   let submitted = 0;
   let scheduling: ApiOutputs['jobs']['scheduling'] = {
     automatic: true,
@@ -99,53 +100,8 @@ export function createFakeJobs(options: FakeJobsOptions) {
     logs.set(taskId, log);
     return log;
   };
-  const page = ({
-    batchId,
-    status,
-    open,
-    after,
-    limit,
-  }: {
-    batchId?: string | undefined;
-    status?: JobStatus | undefined;
-    open?: boolean | undefined;
-    after?: string | undefined;
-    limit: number;
-  }): ApiOutputs['jobs']['list'] => {
-    const all = [...tasks.values()].map((task) => task.value);
-    const counted = all.filter((job) => batchId === undefined || job.batchId === batchId);
-    const counts = countsOf(counted);
-    const fitting = counted
-      .filter((job) => status === undefined || job.status === status)
-      .filter((job) => open === undefined || isOver(job) !== open)
-      .toSorted((a, b) => b.createdAt - a.createdAt || a.index - b.index || (a.taskId < b.taskId ? 1 : -1));
-    const from = after === undefined ? 0 : fitting.findIndex((job) => job.taskId === after) + 1;
-    const jobs = fitting.slice(from, from + limit);
-    return { jobs, counts, next: from + limit < fitting.length ? (jobs.at(-1)?.taskId ?? null) : null };
-  };
-  const batchPage = ({
-    batchId,
-    open,
-    after,
-    limit,
-  }: {
-    batchId?: string | undefined;
-    open?: boolean | undefined;
-    after?: string | undefined;
-    limit: number;
-  }): ApiOutputs['jobs']['batches'] => {
-    const { jobs: all, counts } = page({ batchId, limit: Number.MAX_SAFE_INTEGER });
-    const fitting = [...Map.groupBy(all, (job) => job.batchId)].flatMap(([id, jobs]) => {
-      const [job] = jobs
-        .filter((one) => open === undefined || isOver(one) !== open)
-        .toSorted((a, b) => rankOf(a) - rankOf(b) || a.index - b.index);
-      const review = jobs.filter((one) => one.review !== null).length;
-      return job ? [{ batchId: id, counts: countsOf(jobs), review, job }] : [];
-    });
-    const from = after === undefined ? 0 : fitting.findIndex((batch) => batch.batchId === after) + 1;
-    const batches = fitting.slice(from, from + limit);
-    return { batches, counts, next: from + limit < fitting.length ? (batches.at(-1)?.batchId ?? null) : null };
-  };
+  const all = () => [...tasks.values()].map((task) => task.value);
+  const page = (filter: TaskFilter) => fakePage(all(), filter);
   /** The result waits for its owner; whatever it is told, that is over then. */
   const decide = (taskId: string, next: (job: Job) => Job): Job => {
     if (taskOf(taskId).value.review === null) {
@@ -162,7 +118,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
     throw new AppError('bad-input', `This network has no token ${file.token}.`, { field: 'token' });
   };
   const submit = (file: JobFile) => {
-    files.push(file);
+    submittedFiles.push(file);
     const token = tokenOf(file);
     const specs = expandJob(file, { inputs: inputsOf(file), image: TRAINING });
     submitted += 1;
@@ -266,7 +222,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
     },
     batches: (filter) => {
       call('jobs.batches');
-      return batchPage(filter);
+      return fakeBatches(all(), filter);
     },
     get: ({ taskId }) => taskOf(taskId).value,
     watch: ({ taskId }, { signal }) => taskOf(taskId).watch(signal),
@@ -408,12 +364,12 @@ export function createFakeJobs(options: FakeJobsOptions) {
       log.set(log.value + text);
     },
     /** Job files as they were submitted, oldest first. */
-    submittedFiles: () => [...files],
+    submittedFiles: () => [...submittedFiles],
     /** Bytes that arrived for uploads, by file name. */
     uploaded: () => new Map([...uploads.values()].flatMap((files) => [...files])),
     ack: (sessionId: string, seq: number) => sessions.get(sessionId)?.set(seq),
     get: (taskId: string) => taskOf(taskId).value,
-    tasks: () => [...tasks.values()].map((task) => task.value),
+    tasks: all,
     /** A second on: what is being sent or fetched grows. */
     tick: () => {
       for (const { value } of tasks.values()) {
@@ -422,16 +378,6 @@ export function createFakeJobs(options: FakeJobsOptions) {
     },
   };
 }
-
-const isOver = ({ status }: Job): boolean => status === 'verified' || status === 'failed' || status === 'cancelled';
-
-const countsOf = (jobs: readonly Job[]) =>
-  Object.fromEntries(
-    JOB_STATUSES.map((name) => [name, jobs.filter((job) => job.status === name).length]),
-  ) as ApiOutputs['jobs']['list']['counts'];
-
-/** Less says more about an array. */
-const rankOf = (job: Job): number => (job.review ? 0 : isOver(job) ? (job.status === 'failed' ? 2 : 3) : 1);
 
 const further = (job: Job): Job => ({
   ...job,
