@@ -1,5 +1,6 @@
 /** Nothing pretended: the built window in front of a real host, a real chain, real containers. */
 import { newPairingUrl } from '../../src/host/cli/connect.ts';
+import { PRACTICE_IMAGE } from '../../src/runtime/create-options.ts';
 import { expect, missing, test } from './real-computer.ts';
 import { complaintsOf } from './window.ts';
 
@@ -90,6 +91,44 @@ test.describe('the real thing', () => {
     await expect(page.getByText('This browser is not signed in')).toHaveCount(0);
     await page.keyboard.press('Alt+5');
     await expect(page.getByRole('button', { name: 'Get practice money' })).toBeVisible();
+    expect(complaints).toEqual([]);
+  });
+
+  test('runs that fail wait for their owner in one line: one is paid, one is rejected', async ({ page, computer }) => {
+    const complaints = complaintsOf(page);
+    const { client, dataDir } = computer.host();
+    const command = () => ({ commandId: crypto.randomUUID() });
+    await client.practice.startNeighbour();
+    await expect.poll(async () => (await client.market.search({})).total, { timeout: 60_000 }).toBe(1);
+    const watt = (await client.wallet.balances()).find(({ token }) => token.symbol === 'WATT')?.token.address ?? '0x';
+    await client.wallet.deposit({ ...command(), token: watt, amount: (20n * 10n ** 18n).toString() });
+    await client.jobs.submit({
+      ...command(),
+      file: {
+        name: 'Ends badly',
+        work: { type: 'docker', image: PRACTICE_IMAGE, command: ['sh', '-c', 'echo no luck; exit 3'] },
+        bounty: '5',
+        array: 2,
+      },
+    });
+    await page.goto(await newPairingUrl(dataDir));
+    await page.getByRole('button', { name: 'Skip' }).click();
+    await page.keyboard.press('Alt+4');
+    const line = page.getByRole('list', { name: 'Jobs' }).getByRole('listitem');
+    await expect(line).toContainText('1 needs you', { timeout: 120_000 });
+    await line.getByRole('link').click();
+    const phase = page.locator('.phase[role=status]');
+    await expect(phase).toContainText('The program ended with exit code 3.');
+    await expect(page.getByRole('log')).toContainText('no luck');
+    await page.getByRole('button', { name: 'Accept and pay' }).click();
+    await expect(phase).toContainText('was paid', { timeout: 30_000 });
+    await expect(page.locator('.facts').getByText('Paid')).toBeVisible();
+    await page.getByRole('button', { name: 'Show one that needs you' }).click({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Reject…' }).click();
+    await page.getByRole('textbox', { name: 'What is wrong with it' }).fill('It should have had luck.');
+    await page.getByRole('button', { name: 'Reject, lock 0.5 WATT' }).click();
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+    await expect(phase).toContainText('You rejected it: It should have had luck.');
     expect(complaints).toEqual([]);
   });
 });

@@ -22,8 +22,8 @@ export function JobLog({ job }: { job: Job }) {
   const [error, setError] = useState<unknown>(null);
   const view = useRef<HTMLPreElement>(null);
   const atEnd = useRef(true);
-  const { taskId } = job;
-  const begun = job.runs.some((run) => run.startedAt !== null || run.resultCid !== null) || job.resultHere;
+  const { taskId, resultHere } = job;
+  const begun = job.runs.some((run) => run.startedAt !== null || run.resultCid !== null) || resultHere;
   useEffect(() => {
     if (!begun || !ready) return undefined;
     const abort = new AbortController();
@@ -33,7 +33,8 @@ export function JobLog({ job }: { job: Job }) {
       if (!abort.signal.aborted) setError(thrown);
     });
     return () => abort.abort();
-  }, [client, ready, taskId, begun]);
+    // The result folder holds the whole log, also where following it came too late or was cut off.
+  }, [client, ready, taskId, begun, resultHere]);
   useEffect(() => {
     if (view.current && atEnd.current) view.current.scrollTop = view.current.scrollHeight;
   }, [text]);
