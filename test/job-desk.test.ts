@@ -128,6 +128,17 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(world.renter.chain.jobDeal(task.deals[0]!.dealId)?.challenger).toBe(world.renter.account);
   });
 
+  test('a failure without a word is paid after half an hour: its provider is held no longer', async () => {
+    allFail();
+    const { taskIds } = await world.submit();
+    const [taskId] = taskIds as [string];
+    await world.until(taskId, inReview);
+    const { until } = world.desk.flow(taskId)?.review ?? { until: 0 };
+    expect(until - world.clock.now()).toBeLessThanOrEqual(1800);
+    await world.jump(until - world.clock.now() + 5);
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'failed', paid: WATT });
+  });
+
   test('without a word it is paid when the window is over, also by another life of this host', async () => {
     const { taskIds } = await world.submit({ review: 'always' });
     const [taskId] = taskIds as [string];

@@ -225,7 +225,7 @@ export const jobFileSchema = z.strictObject({
     .optional(),
   /** `mine`: this host chooses the provider. `open`: any qualified provider may take it, also while this host sleeps. */
   assignment: z.enum(['mine', 'open']).default('mine'),
-  /** Which results this host does not pay before its owner said so; silence for the whole window pays as well. */
+  /** Which results this host does not pay before its owner said so; silence pays too: of failures after half an hour. */
   review: z.enum(['never', 'failures', 'always']).default('failures'),
   /** Decides a dispute without quorum. */
   arbiter: z

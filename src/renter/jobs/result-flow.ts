@@ -1,7 +1,7 @@
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Bytes32 } from '../../shared/ids.ts';
 import type { JobFile, JobSpec } from '../../shared/job-spec.ts';
-import { challengeBondOf } from '../../shared/job-terms.ts';
+import { challengeBondOf, MIN_WINDOW_SECONDS } from '../../shared/job-terms.ts';
 import type { Progress } from '../../shared/ready-check.ts';
 import type { IndexedJobDeal } from '../../store/indexed-jobs.ts';
 import type { JobTask, JobTaskChange, JobTaskDeal } from '../../store/ledger.ts';
@@ -85,7 +85,8 @@ export class ResultFlow {
   get review(): { until: number; bond: bigint } | null {
     const { phase, terms } = this.#at.task;
     const found = phase === 'review' && terms ? this.#submitted() : null;
-    return found?.state === 'submitted' && terms ? { until: found.until, bond: challengeBondOf(terms) } : null;
+    if (found?.state !== 'submitted' || !terms) return null;
+    return { until: this.#reviewEnd(found), bond: challengeBondOf(terms) };
   }
 
   /** Its owner takes the result. @throws AppError conflict where none waits for that */
@@ -114,6 +115,12 @@ export class ResultFlow {
       field: 'taskId',
       next: 'See where the job stands.',
     });
+  }
+
+  /** A failure holds the provider's machine for half an hour at most; who wants to see everything has the whole window. */
+  #reviewEnd({ until, submittedAt }: IndexedJobDeal): number {
+    const isShort = this.#at.file.review !== 'always' && verdictOfTask(this.#at.task) !== null;
+    return isShort && submittedAt !== null ? Math.min(until, submittedAt + MIN_WINDOW_SECONDS) : until;
   }
 
   /** The run, as the chain knows it, whose result is the task's. */
@@ -230,10 +237,11 @@ export class ResultFlow {
       return;
     }
     const doubt = doubtOf(verdict, file.review);
-    if (doubt !== null && this.#room.chain.now() < onChain.until) {
+    const reviewEnd = this.#reviewEnd(onChain);
+    if (doubt !== null && this.#room.chain.now() < reviewEnd) {
       this.#at.set({ phase: 'review', detail: doubt });
       this.#at.tell('warning', 'A result waits for your word', doubt);
-      this.#at.wakeAt(onChain.until + PATIENCE_SECONDS);
+      this.#at.wakeAt(reviewEnd + PATIENCE_SECONDS);
       return;
     }
     this.#at.set({ phase: 'accepting', detail: 'The result is accepted; the bounty is being paid.' });
