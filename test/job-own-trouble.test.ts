@@ -78,6 +78,56 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
     expect((await told()).available).toBe(await world.balance(world.renter));
   });
 
+  describe('an image named by a tag', () => {
+    const tagged = { work: { type: 'docker', image: 'tool:1' }, assignment: 'mine' };
+    const byDigest = `tool@sha256:${'a'.repeat(64)}`;
+
+    test('is posted by its digest, asked for once', async () => {
+      const asked: string[] = [];
+      world.resolveImage = (image) => {
+        asked.push(image);
+        return Promise.resolve(byDigest);
+      };
+      const before = world.notes.length;
+      const file = world.file({ ...tagged, array: 3 });
+      const { taskIds } = await world.desk.submit(file, 'a-tag');
+      expect(asked).toEqual(['tool:1']);
+      for (const taskId of taskIds) expect(world.task(taskId).specText).toContain(byDigest);
+      await Promise.all(taskIds.map((taskId) => world.ended(taskId)));
+      expect(world.notes.slice(before).map(({ level }) => level)).toEqual(['success']);
+      // Another digest tomorrow: the command stays the same job.
+      expect((await world.desk.submit(file, 'a-tag')).taskIds).toEqual(taskIds);
+      expect(asked).toHaveLength(1);
+    });
+
+    test.for([
+      ['accept', {}, 'info', 'A provider runs what the tag means there.'],
+      ['redundancy', { copies: 3, agree: 2 }, 'warning', 'Copies at different owners may run different images'],
+    ] as const)('that nobody can resolve is posted as it is (%s), and its owner is told', async (row) => {
+      const [tier, copies, level, words] = row;
+      world.resolveImage = () => Promise.reject(new AppError('engine-down', 'No engine is here.'));
+      const { taskIds } = await world.submit({ ...tagged, verification: { tier, ...copies } });
+      const [taskId] = taskIds as [string];
+      expect(JSON.parse(world.task(taskId).specText)).toMatchObject({ work: { image: 'tool:1' } });
+      const note = world.notes.find((one) => one.taskId === taskId);
+      expect(note).toMatchObject({ level, title: 'The image of “A test” is posted by its tag' });
+      expect(note?.body).toContain('No engine is here.');
+      expect(note?.body).toContain(words);
+      if (tier === 'accept') await world.ended(taskId);
+    });
+
+    test('is not waited for once the submission is cancelled: nothing is in the book', async () => {
+      world.resolveImage = () => new Promise(() => undefined);
+      const stop = new AbortController();
+      const submitted = world.desk.submit(world.file(tagged), 'stopped', stop.signal);
+      setImmediate(() => stop.abort());
+      await expect(submitted).rejects.toMatchObject({ code: 'cancelled' });
+      world.resolveImage = () => Promise.resolve(byDigest);
+      const { taskIds } = await world.desk.submit(world.file(tagged), 'stopped');
+      await world.ended(taskIds[0]!);
+    });
+  });
+
   describe('a command id', () => {
     const used = { code: 'conflict', field: 'commandId', message: 'This command id was used for another job.' };
     const change = { work: { type: 'docker', image: 'commonwatt/practice:1', env: { A: '1', B: '2' } } };

@@ -114,6 +114,7 @@ export async function openJobRooms(parts: {
       clock,
       log,
       gateways,
+      resolveImage: (image: string, signal: AbortSignal) => engine.resolveImage(image, signal),
       randomSeed: () => randomInt(2 ** 47),
       onChange: (taskId: string) => taskChanged.emit(taskId),
       onWaiting: () => scheduling.poke(),

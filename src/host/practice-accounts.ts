@@ -10,7 +10,7 @@ import type { PeerAddress, PeerBinder, PeerHandler, PeerLink } from '../peer/pee
 import { toHex } from '../peer/bytes.ts';
 import { JobWork } from '../provider/job-work.ts';
 import { stakeMore } from '../provider/work-setup.ts';
-import { JobDesk } from '../renter/jobs/job-desk.ts';
+import { JobDesk, type JobDeskParts } from '../renter/jobs/job-desk.ts';
 import type { JobDeskRoom } from '../renter/jobs/job-desk-room.ts';
 import { createChildJobs } from '../runtime/child/child-jobs.ts';
 import { Emitter } from '../shared/emitter.ts';
@@ -69,7 +69,7 @@ export interface PracticeAccountsParts {
   fund: NonNullable<Network['fund']>;
   bootstrap: Network['peers']['bootstrap'];
   /** What every client's desk shares with the main wallet's. */
-  desk: Omit<JobDeskRoom, 'account' | 'connect' | 'policy' | 'notify'>;
+  desk: Omit<JobDeskParts, 'account' | 'connect' | 'policy' | 'notify'>;
   onRun(run: JobRun): void;
   onDesk(desk: JobDesk): void;
   /** Lines of this host that are not of these accounts. */

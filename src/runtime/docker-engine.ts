@@ -62,6 +62,8 @@ export interface DockerEngine extends Engine {
   readonly parts: EngineParts;
   /** Makes the guard and the practice image present. @throws AppError image-missing, disk-full, engine-down, cancelled. */
   ensureSystemImages(options?: EnsureOptions): Promise<void>;
+  /** @see Images.resolve. The practice image is the same everywhere already. */
+  resolveImage(reference: string, signal?: AbortSignal): Promise<string | null>;
 }
 
 const nothingToRun = (): AppError =>
@@ -290,6 +292,8 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     // The practice image stands in no registry: it is made here, on first use at the latest.
     pull: (reference, pullOptions) =>
       reference === PRACTICE_IMAGE ? ensureSystemImages(pullOptions) : images.pull(reference, pullOptions),
+    resolveImage: async (reference, signal) =>
+      reference === PRACTICE_IMAGE ? reference : images.resolve(reference, signal),
     async start(plan, signal) {
       await link.tried;
       await swept;

@@ -23,3 +23,14 @@ export const abortableNetwork = (network: Dockerode.Network): { inspect(options:
 export const abortableImage = (
   image: Dockerode.Image,
 ): { tag(options: Abort & { repo: string; tag: string }): Promise<unknown> } => image;
+
+/** As `getImage(name).distribution()`, which takes no signal: what the image's registry says is its digest. */
+export const registryDigest = (docker: Dockerode, reference: string, { abortSignal }: Abort): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const path = `/distribution/${reference}/json`;
+    const statusCodes = { 200: true, 401: 'no such image', 404: 'no such image', 500: 'server error' };
+    docker.modem.dial({ path, method: 'GET', statusCodes, abortSignal }, (failure: unknown, found: unknown) => {
+      if (failure) reject(failure);
+      else resolve((found as { Descriptor?: { digest?: unknown } } | null)?.Descriptor?.digest);
+    });
+  });

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Progress } from '../shared/ready-check.ts';
 import { MIB } from '../shared/units.ts';
+import { PRACTICE_IMAGE } from './create-options.ts';
 import { docker, hasEngine, openTestEngine, type TestEngine } from './engine-fixture.ts';
 
 /** Debian's package docker-registry: `apt-get install --no-install-recommends docker-registry`. */
@@ -51,6 +53,23 @@ describe.skipIf(!hasEngine)('images (needs a running Docker engine)', () => {
       field: 'registry',
     });
     await expect(it.engine.pull('Not//Valid', {})).rejects.toMatchObject({ code: 'bad-input', field: 'spec.image' });
+  });
+
+  test('an image that was built here has no digest, and no registry is asked for its name', async () => {
+    const archive = pack();
+    archive.entry({ name: 'file' }, 'anything');
+    archive.finalize();
+    const built = `127.0.0.1:1/built-${randomBytes(4).toString('hex')}:1`;
+    const importing = spawn('docker', ['import', '-', built], { stdio: ['pipe', 'ignore', 'inherit'] });
+    archive.pipe(importing.stdin);
+    await once(importing, 'close');
+    try {
+      expect(await it.engine.resolveImage(built)).toBeNull();
+    } finally {
+      docker('rmi', built);
+    }
+    await expect(it.engine.resolveImage('127.0.0.1:1/nothing:1')).rejects.toMatchObject({ field: 'registry' });
+    expect(await it.engine.resolveImage(PRACTICE_IMAGE)).toBe(PRACTICE_IMAGE);
   });
 
   describe.skipIf(registryProgram === undefined)('from a registry (needs the Debian package docker-registry)', () => {
@@ -144,6 +163,31 @@ describe.skipIf(!hasEngine)('images (needs a running Docker engine)', () => {
       expect(await it.engine.hasImage(byDigest)).toBe(true);
       docker('rmi', byDigest);
     });
+
+    test('a tag stands for the digest that its registry says now, also where the image is not here', async () => {
+      const repository = reference.slice(0, -':1'.length);
+      expect(await it.engine.hasImage(reference)).toBe(false);
+      expect(await it.engine.resolveImage(reference)).toBe(`${repository}@${digest}`);
+      const byDigest = `${repository}@${'sha256:'.padEnd(71, '0')}`;
+      expect(await it.engine.resolveImage(byDigest)).toBe(byDigest);
+      await expect(it.engine.resolveImage(`${repository}:none`)).rejects.toMatchObject({ code: 'image-missing' });
+      expect(await it.engine.hasImage(reference)).toBe(false);
+    });
+
+    test('where the registry is gone, the digest is the one under which the image came', async () => {
+      const direct = `127.0.0.1:${registry.port}/big:1`;
+      const repository = direct.slice(0, -':1'.length);
+      await it.engine.pull(direct, {});
+      registry.child.kill('SIGSTOP');
+      try {
+        const impatient = AbortSignal.timeout(500);
+        await expect(it.engine.resolveImage(direct, impatient)).rejects.toMatchObject({ code: 'cancelled' });
+        expect(await it.engine.resolveImage(direct)).toBe(`${repository}@${digest}`);
+      } finally {
+        registry.child.kill('SIGCONT');
+        docker('rmi', direct);
+      }
+    }, 30_000);
 
     test('twin pulls share one flight; one who leaves does not end the other', async () => {
       bytesPerTick = 2 * MIB;

@@ -3,6 +3,7 @@ import { AppError } from '../shared/errors.ts';
 import type { Progress } from '../shared/ready-check.ts';
 import type { ImageDefaults } from './create-options.ts';
 import { fromEngine } from './docker-errors.ts';
+import { registryDigest } from './dockerode-gaps.ts';
 import type { EngineLink } from './engine-link.ts';
 import { jsonLines } from './json-lines.ts';
 import { createPullProgress } from './pull-progress.ts';
@@ -18,6 +19,11 @@ export interface Images {
   /** @throws AppError image-missing */
   defaults(reference: string, signal?: AbortSignal): Promise<ImageDefaults>;
   pull(reference: string, options: PullOptions): Promise<void>;
+  /**
+   * `name@sha256:…` as the image's registry says, or as it was when it came here; null for one that was built here.
+   * @throws AppError image-missing, engine-down, cancelled
+   */
+  resolve(reference: string, signal?: AbortSignal): Promise<string | null>;
 }
 
 /** A name without tag would make the engine fetch every tag there is. */
@@ -25,6 +31,12 @@ export function withTag(reference: string): string {
   if (reference.includes('@')) return reference;
   return reference.slice(reference.lastIndexOf('/') + 1).includes(':') ? reference : `${reference}:latest`;
 }
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** Less than a submission waits, so that there is time for the digest that is known here. */
+const REGISTRY_MS = 8000;
+/** The short form, in which the engine lists digests: `docker.io/library/busybox` is `busybox`. */
+const shortName = (repository: string): string => repository.replace(/^docker\.io\//, '').replace(/^library\//, '');
 
 const list = (value: unknown): string[] =>
   typeof value === 'string' ? [value] : Array.isArray(value) ? (value as string[]) : [];
@@ -89,18 +101,38 @@ export function createImages(link: EngineLink): Images {
     }
   }
 
-  const has = async (reference: string): Promise<boolean> => {
-    try {
-      await inspect(withTag(reference));
-      return true;
-    } catch (thrown) {
-      if (thrown instanceof AppError && (thrown.code === 'image-missing' || thrown.code === 'not-found')) return false;
+  const ifPresent = (reference: string, signal?: AbortSignal): Promise<ImageInspectInfo | null> =>
+    inspect(reference, signal).catch((thrown: unknown) => {
+      if (thrown instanceof AppError && (thrown.code === 'image-missing' || thrown.code === 'not-found')) return null;
       throw thrown;
-    }
-  };
+    });
+
+  const has = async (reference: string): Promise<boolean> => (await ifPresent(withTag(reference))) !== null;
 
   return {
     has,
+    async resolve(asked, signal) {
+      if (asked.includes('@')) return asked;
+      const reference = withTag(asked);
+      const repository = reference.slice(0, reference.lastIndexOf(':'));
+      const here = await ifPresent(reference, signal);
+      // Built here and never pushed: a registry could only know another one of that name.
+      if (here && list(here.RepoDigests).length === 0) return null;
+      try {
+        const digest = await link.call((abortSignal) => registryDigest(link.docker, reference, { abortSignal }), {
+          signal,
+          timeoutMs: REGISTRY_MS,
+          image: reference,
+        });
+        if (typeof digest === 'string' && DIGEST.test(digest)) return `${repository}@${digest}`;
+        throw new AppError('image-missing', `The registry names no digest of ${reference}.`);
+      } catch (thrown) {
+        if (signal?.aborted || !here) throw thrown;
+        const kept = list(here.RepoDigests).map((text) => text.split('@'));
+        const digest = kept.find(([name]) => name === shortName(repository))?.[1];
+        return digest === undefined ? null : `${repository}@${digest}`;
+      }
+    },
     async defaults(reference, signal) {
       const { Config: config } = await inspect(withTag(reference), signal);
       const path = list(config.Env)

@@ -9,6 +9,7 @@ import { startPracticeNetwork, type PracticeNetwork } from '../../src/chain/prac
 import type { JobWork } from '../../src/provider/job-work.ts';
 import { serveContent } from '../../src/host/serve-content.ts';
 import { JobDesk } from '../../src/renter/jobs/job-desk.ts';
+import type { ResolveImage } from '../../src/renter/jobs/pin-image.ts';
 import { Scheduling } from '../../src/renter/jobs/scheduling.ts';
 import { AppError } from '../../src/shared/errors.ts';
 import { Emitter } from '../../src/shared/emitter.ts';
@@ -48,6 +49,8 @@ export class DeskWorld {
   /** No new line to a provider opens while this says so. */
   linesDown = false;
   gateways: readonly string[] = [];
+  /** As the renter's container engine answers. */
+  resolveImage: ResolveImage = (image) => Promise.resolve(image);
   #commands = 0;
   #life = { over: false };
   #closing: Promise<void> | null = null;
@@ -112,6 +115,7 @@ export class DeskWorld {
       ledger,
       content,
       gateways: () => this.gateways,
+      resolveImage: (image, signal) => this.resolveImage(image, signal),
       connect: (to, options) => {
         if (this.linesDown) return Promise.reject(new AppError('peer-unreachable', 'No line.'));
         const endpoints = this.providers.find(({ party }) => party.peerKey === to.peerKey)?.party.link.endpoints ?? [];

@@ -18,6 +18,7 @@ import { cachedRequirements, type FlowRoom, type JobDeskRoom } from './job-desk-
 import { askJob, ProviderLines } from './provider-lines.ts';
 import { Poster } from './poster.ts';
 import { rerunFile } from './rerun-file.ts';
+import { pinImage, unpinnedNotice, type ResolveImage } from './pin-image.ts';
 import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
 import { currentDeals, isTaskOver } from './task-facts.ts';
 import { TaskFlow } from './task-flow.ts';
@@ -32,9 +33,15 @@ export interface Submitted {
   taskIds: string[];
 }
 
+export interface JobDeskParts extends JobDeskRoom {
+  /** Tags are posted as they are written where it is left out. */
+  resolveImage?: ResolveImage;
+}
+
 /** Everything one account has others do: posts it, gives it to providers, fetches and checks results, pays, tries again. */
 export class JobDesk {
   readonly #room: FlowRoom & { requirements: ReturnType<typeof cachedRequirements>['get'] };
+  readonly #resolveImage: ResolveImage;
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows = new Map<string, TaskFlow>();
   readonly #poster: Poster;
@@ -42,7 +49,8 @@ export class JobDesk {
   readonly #life = new AbortController();
   readonly #ticker: NodeJS.Timeout;
 
-  constructor(room: JobDeskRoom) {
+  constructor(room: JobDeskParts) {
+    this.#resolveImage = room.resolveImage ?? ((image) => Promise.resolve(image));
     this.#requirements = cachedRequirements(room);
     const { account, chain, log } = room;
     this.#room = {
@@ -126,7 +134,7 @@ export class JobDesk {
     file: JobFile,
     { batchId, commandId, signal }: { batchId: string; commandId: string; signal: AbortSignal | undefined },
   ): Promise<Submitted> {
-    const { account, ledger, content, policy, clock } = this.#room;
+    const { account, ledger, content, policy, clock, log } = this.#room;
     const token = this.tokenOf(file.token);
     const bounty = bountyOf(file, token);
     // Cheap mistakes are found before anything is read.
@@ -135,9 +143,15 @@ export class JobDesk {
     await this.#checkMoney(token, bounty, count);
     const pin = inputsPin(batchId);
     let taskIds: string[];
+    let unpinned: string | null;
     try {
-      const inputs = await resolveInputs(content, file, { pin, ...(signal === undefined ? {} : { signal }) });
-      const specs = expandJob(file, { inputs, renterPeer: account.peerKey });
+      const [inputs, pinned] = await Promise.all([
+        resolveInputs(content, file, { pin, ...(signal === undefined ? {} : { signal }) }),
+        pinImage(file, this.#resolveImage, { signal }),
+      ]);
+      unpinned = pinned?.unpinned ?? null;
+      const image = pinned ? { image: pinned.image } : {};
+      const specs = expandJob(file, { inputs, renterPeer: account.peerKey, ...image });
       const texts = specs.map((spec) => specText(spec));
       taskIds = texts.map((_, index) => `${batchId}-${index}`);
       await policy.reserve({
@@ -185,6 +199,11 @@ export class JobDesk {
     }
     await policy.commit(`jobs:${batchId}`);
     for (const taskId of taskIds) this.#room.onChange(taskId);
+    if (unpinned !== null) {
+      const { level, title, body } = unpinnedNotice(file, unpinned);
+      log.info({ batchId, body }, title);
+      this.#room.notify(level, title, body, taskIds[0] ?? '');
+    }
     this.#poster.post();
     return { batchId, taskIds };
   }
