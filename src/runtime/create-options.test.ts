@@ -203,6 +203,7 @@ describe('what the engine says', () => {
     [http(500, 'could not select device driver "nvidia" with capabilities: [[gpu]]'), 'toolkit-missing'],
     [http(500, 'CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=x'), 'toolkit-missing'],
     [http(500, 'write /var/lib/docker/tmp: no space left on device'), 'disk-full'],
+    [http(404, 'could not find an available, non-overlapping IPv4 address pool among the defaults to assign'), 'busy'],
     [http(404, 'No such image: x:1'), 'image-missing'],
     [new Error('manifest for x:9 not found: manifest unknown'), 'image-missing'],
     [

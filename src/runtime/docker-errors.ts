@@ -78,6 +78,13 @@ export function fromEngine(thrown: unknown, image?: string): AppError {
       next: 'Free space, for example with `docker image prune`, and try again.',
     });
   }
+  // The engine says 404 "driver not found" here.
+  if (/available, non-overlapping IPv4 address pool/i.test(message)) {
+    return new AppError('busy', 'Docker has no address range left for one more network.', {
+      ...cause,
+      next: 'Remove networks that nothing uses (`docker network prune`), or widen default-address-pools in its daemon.json.',
+    });
+  }
   if (
     /could not select device driver|CDI device|unresolvable CDI|nvidia-container-cli|unknown or invalid runtime name/i.test(
       message,

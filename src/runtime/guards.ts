@@ -55,6 +55,7 @@ export function createGuards(
 ): Guards {
   const { installId, newId, log } = options;
   const warm: Guard[] = [];
+  const discarding = new Set<Promise<void>>();
   let wanted = 0;
   let filling: Promise<void> | null = null;
   let generation = 0;
@@ -97,11 +98,18 @@ export function createGuards(
     }
   }
 
-  async function discard(container: string, network: string): Promise<void> {
+  async function discardNow(container: string, network: string): Promise<void> {
     await link
       .call((abortSignal) => link.docker.getContainer(container).remove({ force: true, v: true, abortSignal }))
       .catch(ignoring(404, 409));
     await link.call((abortSignal) => link.docker.getNetwork(network).remove({ abortSignal })).catch(ignoring(404));
+  }
+
+  /** The engine has few address ranges: a network without its guard shall not outlive this program. */
+  function discard(container: string, network: string): Promise<void> {
+    const discarded = discardNow(container, network).finally(() => discarding.delete(discarded));
+    discarding.add(discarded);
+    return discarded;
   }
 
   async function makeWanted(): Promise<void> {
@@ -221,6 +229,7 @@ export function createGuards(
       wanted = 0;
       await filling;
       for (const guard of warm.splice(0)) await discard(guard.id, guard.network);
+      await Promise.allSettled(discarding);
     },
   };
 }
