@@ -214,8 +214,9 @@ describe('the money rule', () => {
   });
 
   test('drawing in any steps pays what one step pays', () => {
+    // Twelve of the longest are the whole lease: past its end there is nothing to draw.
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 12 }), (steps) => {
+      fc.property(fc.array(fc.integer({ min: 1, max: 1200 }), { maxLength: 12 }), (steps) => {
         let world = opened();
         let signed = 0;
         for (const step of steps) {
