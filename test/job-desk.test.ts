@@ -150,6 +150,18 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(await world.ended(taskId)).toMatchObject({ phase: 'verified', paid: WATT });
   });
 
+  test('an owner’s word that comes while the result is looked at again stands', async () => {
+    const { taskIds } = await world.submit({ review: 'always' });
+    const [taskId] = taskIds as [string];
+    await world.until(taskId, inReview);
+    const flow = world.desk.flow(taskId);
+    // As own trouble leaves it: here, and not judged.
+    flow?.set({ verdict: null });
+    flow?.poke();
+    world.desk.accept(taskId);
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'verified', paid: WATT });
+  });
+
   test('an array is spread over every provider, each task paid once, told once', async () => {
     const before = await world.balance(world.renter);
     const { taskIds } = await world.submit({ array: 20 });

@@ -36,6 +36,16 @@ export function toCid(text: string, field = 'cid'): Cid {
   return fromLink(cid, field);
 }
 
+/** Whether a text is an address that stores here know. */
+export function isCid(text: string): boolean {
+  try {
+    toCid(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The same for an address inside a block. */
 export function fromLink(cid: CID, field = 'cid'): Cid {
   if (cid.multihash.code !== sha256.code || cid.multihash.digest.byteLength !== 32) {

@@ -1,3 +1,4 @@
+import { isCid } from '../content/address.ts';
 import { toAppError } from '../shared/errors.ts';
 import type { Bytes32 } from '../shared/ids.ts';
 import { jobSpecSchema, type JobSpec } from '../shared/job-spec.ts';
@@ -90,7 +91,7 @@ export class JobClaims {
       .filter(({ jobId }) => !this.#leftAlone.has(jobId))
       .flatMap((job) => {
         const spec = parsed(job.spec);
-        if (!spec || needsRenter(spec, this.#room)) return [];
+        if (!spec || !areAddresses(spec) || needsRenter(spec, this.#room)) return [];
         const comparable = job.terms.token === offer.token;
         // In millionths, so that whole numbers compare.
         const pays = comparable ? (shareOf(job.terms) * 1_000_000n) / (priceOf(offer, spec) || 1n) : 0n;
@@ -139,6 +140,13 @@ const needsRenter = ({ secrets, inputs, work }: JobSpec, room: JobRoom): boolean
   secrets.length > 0 ||
   inputs.some(({ from }) => from === 'renter') ||
   (work.type === 'wasm' && room.gateways().length === 0 && !room.content.has(work.module));
+
+/** Whether what looks like content ids are some: asking a store about anything else throws. */
+function areAddresses({ inputs, work }: JobSpec): boolean {
+  const cids = inputs.flatMap((input) => ('cid' in input ? [input.cid] : []));
+  if (work.type === 'wasm') cids.push(work.module);
+  return cids.every(isCid);
+}
 
 /** A stranger's text as a spec; null where it is none. */
 function parsed(text: string | null): JobSpec | null {

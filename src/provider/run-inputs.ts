@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContentSource } from '../content/block-sources.ts';
 import { DEFAULT_CAPS, PUBLIC_SCOPE, type Cid, type ContentScope, type WorkOptions } from '../content/content-store.ts';
@@ -57,26 +57,30 @@ export async function fetchInputs(room: JobRoom, parts: FetchParts): Promise<Fet
         onProgress: ({ bytes, totalBytes }) =>
           onProgress({ label: `Fetching ${input.path}`, done: bytes, total: totalBytes, unit: 'bytes' }),
       };
-      const cid = await fetchOne(room, input, line.get, { pin, renter: run.terms.renter, ...options }).catch(
-        (thrown: unknown) => {
-          throw inputFault(input.path, input.from, toAppError(thrown));
-        },
-      );
       const target = path.join(inputs, ...input.path.split('/'));
       await mkdir(path.dirname(target), { recursive: true });
-      const { bytes } = await room.content.materialize(cid, target, { signal, caps: { bytes: bytesLeft } });
-      bytesLeft -= bytes;
+      try {
+        const cid = await fetchOne(room, input, line.get, { pin, renter: run.terms.renter, ...options });
+        // Names and sizes inside it are the renter's too.
+        const { bytes } = await room.content.materialize(cid, target, { signal, caps: { bytes: bytesLeft } });
+        bytesLeft -= bytes;
+      } catch (thrown) {
+        throw inputFault(input.path, input.from, toAppError(thrown));
+      }
     }
     if (module !== null && spec.work.type === 'wasm') {
-      const cid = await fetchModule(room, spec.work.module, spec, line.get, {
-        pin,
-        renter: run.terms.renter,
-        signal,
-        caps: { bytes: bytesLeft },
-      }).catch((thrown: unknown) => {
+      try {
+        const cid = await fetchModule(room, spec.work.module, spec, line.get, {
+          pin,
+          renter: run.terms.renter,
+          signal,
+          caps: { bytes: bytesLeft },
+        });
+        await room.content.materialize(cid, module, { signal });
+        if (!(await stat(module)).isFile()) throw new AppError('bad-input', 'The module is a folder.');
+      } catch (thrown) {
         throw inputFault('with the module', 'renter', toAppError(thrown));
-      });
-      await room.content.materialize(cid, module, { signal });
+      }
     }
     return { inputs, module };
   } finally {

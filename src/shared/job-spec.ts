@@ -24,8 +24,10 @@ export const jobPathSchema = z
   .min(1)
   .max(255)
   .refine(
-    (path) => !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    'must be a relative path without . or ..',
+    // A backslash parts folders on Windows, wherever the file was written.
+    (path) =>
+      !/[\\\p{Cc}]/u.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+    'must be a relative path with /, without . or .., backslashes and control characters',
   );
 
 export const jobModelSchema = z.enum(['linear_regression', 'k_means', 'pca']);

@@ -107,6 +107,11 @@ export function complaintsOf(page: Page): string[] {
 
 /** No violation that axe can see, of any level of WCAG 2.2 up to AA, nor of its best practices. */
 export async function expectAccessible(page: Page): Promise<void> {
+  // What fades in or out has other colours meanwhile; what turns for ever is not waited for.
+  await page.evaluate(async () => {
+    const ending = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
+  });
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map(
     ({ id, nodes }) =>

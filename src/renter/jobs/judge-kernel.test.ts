@@ -59,6 +59,8 @@ describe('judging a kernel', () => {
     const timeout = { ...failed, exitCode: null, reason: 'run-timeout' } as const;
     expect(await judgeKernel(caseOf({ info: timeout }))).toMatchObject({ valid: false });
     expect(await judgeKernel(caseOf({ info: timeout, tookSeconds: 61 }))).toMatchObject({ valid: true });
+    const nothing = { ...failed, exitCode: null, reason: 'input-failed' } as const;
+    expect(await judgeKernel(caseOf({ info: nothing, result: null }))).toMatchObject({ valid: true });
     const memory = { ...failed, exitCode: null, reason: 'out-of-memory' } as const;
     expect(await judgeKernel(caseOf({ info: memory }))).toMatchObject({ valid: false });
     expect(await judgeKernel(caseOf({ info: memory, memoryBytes: 1000 }))).toMatchObject({ valid: true });

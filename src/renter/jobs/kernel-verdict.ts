@@ -45,6 +45,9 @@ export function kernelVerdict(kernel: KernelCase): KernelVerdict {
 function failedKernel(kernel: KernelCase, input: KernelInput | AppError): KernelVerdict {
   const { info, table, memoryBytes, runSeconds, tookSeconds } = kernel;
   if (input instanceof AppError) return plain(true, `The table cannot be computed on: ${input.message}`);
+  // Whether this host delivered, its owner knows better than any table.
+  if (info.reason === 'input-failed')
+    return plain(true, 'It is said to have been given nothing that it could begin with.');
   if (info.reason === 'run-timeout') {
     return tookSeconds >= runSeconds
       ? plain(true, 'It ran for as long as it was allowed to.')

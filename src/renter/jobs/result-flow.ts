@@ -123,6 +123,11 @@ export class ResultFlow {
     return isShort && submittedAt !== null ? Math.min(until, submittedAt + MIN_WINDOW_SECONDS) : until;
   }
 
+  /** Whether its owner accepted or rejected while the result was being looked at. */
+  #hasOwnersWord(): boolean {
+    return this.#at.task.phase === 'accepting' || verdictOfTask(this.#at.task) !== null;
+  }
+
   /** The run, as the chain knows it, whose result is the task's. */
   #submitted(): IndexedJobDeal | null {
     const { task } = this.#at;
@@ -145,10 +150,11 @@ export class ResultFlow {
         agreed: `${agreeing.length} of ${task.terms?.copies ?? 1} copies agree to the byte.`,
         seed: this.#room.randomSeed(),
       });
+      if (this.#hasOwnersWord()) return;
       this.#at.set({ verdict: { ...verdict }, detail: verdict.reason });
       await this.#judged(verdict, onChain);
     } catch (thrown) {
-      if (signal.aborted) return;
+      if (signal.aborted || this.#hasOwnersWord()) return;
       await this.#notChecked(onChain, cid, toAppError(thrown));
     } finally {
       this.fetching = null;
@@ -254,7 +260,8 @@ export class ResultFlow {
     if (!terms || !jobId) return;
     if (chain.now() >= onChain.until) {
       this.#at.tell('warning', 'A wrong result will be paid', `${verdict.reason} The time to challenge it is over.`);
-      this.#at.later();
+      // Its provider may never come for the bounty; the task shall end all the same.
+      await this.pay();
       return;
     }
     const bond = challengeBondOf(terms);

@@ -320,7 +320,8 @@ export class TaskFlow implements TaskAtHand {
     const { batcher, challenges, chain } = this.#room;
     const needed = async () => isState((await chain.reads.jobDeal(id)).state);
     return (what === 'challenge' ? challenges : batcher).add(`job:${what}:${id}`, call, needed, (reason) => {
-      if (this.#told !== reason) this.set({ detail: `Waits: ${reason}` });
+      // While it is taken back the detail says by whom.
+      if (this.#told !== reason && this.#task.phase !== 'refunding') this.set({ detail: `Waits: ${reason}` });
       this.#told = reason;
     });
   }
