@@ -163,7 +163,7 @@ function runThread(
   return promise;
 }
 
-/** @param folder of the run: where this process was started, whatever its name belongs to by now */
+/** @param folder of the run: where this process stands, whatever its name belongs to by now */
 async function main(folder: string): Promise<void> {
   const setup = readRunFile(folder, RUN_FILES.setup, setupSchema);
   if (setup === null) throw new Error('There is nothing to run.');
@@ -192,5 +192,8 @@ async function main(folder: string): Promise<void> {
   }
 }
 
+const [folder] = process.argv.slice(2);
+// Not by its name from here on: once the folder is cleared, another run's may stand in its place.
+process.chdir(folder ?? '');
 await main('.');
 process.exit(0);

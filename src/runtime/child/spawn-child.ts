@@ -11,7 +11,8 @@ const OWN_HEAP_MB = 96;
 /** What the process may read besides its own folder: this program and its packages. */
 function programFolders(): string[] {
   const here = fileURLToPath(new URL('.', import.meta.url));
-  if (import.meta.url.endsWith('.js')) return [here];
+  // Beside the bundle in dist/host stand the packages that it leaves outside.
+  if (import.meta.url.endsWith('.js')) return [here, path.join(here, '..', '..', 'node_modules/')];
   const root = path.join(here, '..', '..', '..');
   return [path.join(root, 'src/'), path.join(root, 'node_modules/'), path.join(root, 'package.json')];
 }
@@ -37,6 +38,7 @@ export function spawnChild(folder: string): ChildProcess {
     `--max-old-space-size=${OWN_HEAP_MB}`,
     ...(fenced ? permissions : []),
     fileURLToPath(sibling(import.meta.url, 'job-child')),
+    folder,
   ];
   // Inside the desktop app the executable is Electron's; the variable makes it plain Node. Windows cannot do without its root.
   const root = process.env['SystemRoot'];
@@ -44,8 +46,7 @@ export function spawnChild(folder: string): ChildProcess {
   const trouble = openSync(path.join(folder, RUN_FILES.trouble), 'a', 0o600);
   try {
     const child = spawn(process.execPath, args, {
-      // Not by its name: once the folder is cleared, another run's may stand in its place.
-      cwd: folder,
+      cwd: path.dirname(folder),
       env,
       detached: true,
       stdio: ['ignore', 'ignore', trouble],
