@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testAll } from './suites.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const callerCwd = process.env['INIT_CWD'] ?? process.cwd();
@@ -150,58 +151,6 @@ function electronBinary() {
 const hasDisplay = process.platform !== 'linux' || Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
 const cli = (args, options) => run(node, ['--enable-source-maps', 'dist/host/cli.js', ...args], options);
 
-/** vitest and Playwright write their counts here; contracts print theirs. */
-const results = 'node_modules/.cache/results';
-
-async function contractTests(args) {
-  const child = spawn(node, ['contracts/tools/test.mjs', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let tail = '';
-  child.stdout.on('data', (chunk) => {
-    process.stdout.write(chunk);
-    tail = (tail + chunk).slice(-4000);
-  });
-  const code = await new Promise((resolve) => child.on('close', (exit) => resolve(exit ?? 1)));
-  const counts = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(tail.trim());
-  if (!counts) return { passed: 0, failed: 1, skipped: 0, code };
-  return { passed: Number(counts[1]), failed: Number(counts[2]), skipped: Number(counts[3]), code };
-}
-
-async function vitestTests(args) {
-  const file = path.resolve(results, 'vitest.json');
-  rmSync(file, { force: true });
-  const code = await tool('vitest', [
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-    ...args,
-  ]);
-  if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0, code: code || 1 };
-  const report = JSON.parse(readFileSync(file, 'utf8'));
-  return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests, code };
-}
-
-async function browserTests(args) {
-  const chromium = [
-    process.env['CHROMIUM_PATH'],
-    '/usr/bin/chromium',
-    '/usr/bin/chromium-browser',
-    '/usr/bin/google-chrome',
-  ];
-  if (!chromium.some((file) => file && existsSync(file))) {
-    say('SKIPPED browser tests: no Chromium here (apt-get install chromium, or set CHROMIUM_PATH).');
-    return { passed: 0, failed: 0, skipped: 1, code: 0 };
-  }
-  const file = path.resolve(results, 'playwright.json');
-  rmSync(file, { force: true });
-  const code = await tool('playwright', ['test', '--reporter=line,json', ...args], {
-    env: { PLAYWRIGHT_JSON_OUTPUT_NAME: file, FORCE_COLOR: '0' },
-  });
-  if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0, code: code || 1 };
-  const { stats } = JSON.parse(readFileSync(file, 'utf8'));
-  return { passed: stats.expected + stats.flaky, failed: stats.unexpected, skipped: stats.skipped, code };
-}
-
 async function check() {
   const steps = { oxfmt: ['--check', '.'], oxlint: ['--type-aware', '--deny-warnings'], tsc: ['--noEmit'], knip: [] };
   for (const [name, args] of Object.entries(steps)) {
@@ -211,18 +160,6 @@ async function check() {
     if (code) return code;
   }
   return 0;
-}
-
-async function test() {
-  await ensureBuild();
-  mkdirSync(results, { recursive: true });
-  const suites = [];
-  for (const suite of [contractTests, vitestTests, browserTests]) suites.push(await suite([]));
-  const sum = (key) => suites.reduce((total, suite) => total + suite[key], 0);
-  // A suite that ends badly without naming a failed test (a file that does not load) still counts as one.
-  const unnamed = suites.filter((suite) => suite.code !== 0 && suite.failed === 0).length;
-  console.log(`${sum('passed')} passed, ${sum('failed') + unnamed} failed, ${sum('skipped')} skipped`);
-  return sum('failed') + unnamed > 0 ? 1 : 0;
 }
 
 const tasks = {
@@ -240,11 +177,11 @@ const tasks = {
     );
     return cli(['serve', '--open', ...rest.filter((arg) => arg !== '--browser')]);
   },
-  test,
+  test: () => ensureBuild().then(() => testAll({ node, tool, say })),
   check,
   /** Everything the gate runs. */
   async ready() {
-    return (await check()) || (await run(node, ['contracts/tools/build.mjs', '--check'])) || test();
+    return (await check()) || (await run(node, ['contracts/tools/build.mjs', '--check'])) || tasks.test();
   },
   async build() {
     return tool('vite', ['build', '--app', ...rest]);
