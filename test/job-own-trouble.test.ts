@@ -78,6 +78,42 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
     expect((await told()).available).toBe(await world.balance(world.renter));
   });
 
+  test.for(['locked', 'insufficient-funds'] as const)(
+    'tasks whose posting waits (%s) are taken back; one that is on its way is not',
+    async (code) => {
+      const { chain } = world.renter;
+      const send = chain.send.bind(chain);
+      const { promise: mayGo, resolve: go } = Promise.withResolvers<void>();
+      const { promise: underway, resolve: isUnderway } = Promise.withResolvers<string>();
+      let isRefused = true;
+      vi.spyOn(chain, 'send').mockImplementation(async (call, options) => {
+        if (options.commandId.startsWith('authorize:')) return send(call, options);
+        if (isRefused) throw new AppError(code, 'Nothing can be sent from here.');
+        isUnderway(options.commandId);
+        await mayGo;
+        return send(call, options);
+      });
+      const balance = await world.balance(world.renter);
+      const { taskIds } = await world.submit({ array: 3 });
+      const [first, ...others] = taskIds as [string, string, string];
+      const waits = ({ detail }: JobTask) => detail === 'Posting waits: Nothing can be sent from here.';
+      for (const taskId of taskIds) await world.until(taskId, waits);
+      await world.desk.cancel(first);
+      expect(world.task(first)).toMatchObject({ phase: 'cancelled', refund: 0n });
+      // Idempotent, as every command is.
+      await world.desk.cancel(first);
+
+      isRefused = false;
+      // Together, or the first of them whose turn comes.
+      const command = await underway;
+      const onItsWay = others.find((taskId) => command.includes(world.task(taskId).jobId!)) ?? others[0];
+      await expect(world.desk.cancel(onItsWay)).rejects.toMatchObject({ code: 'conflict' });
+      go();
+      for (const taskId of others) expect(await world.ended(taskId)).toMatchObject({ phase: 'verified' });
+      expect(await world.balance(world.renter)).toBe(balance - 2n * WATT);
+    },
+  );
+
   describe('an image named by a tag', () => {
     const tagged = { work: { type: 'docker', image: 'tool:1' }, assignment: 'mine' };
     const byDigest = `tool@sha256:${'a'.repeat(64)}`;

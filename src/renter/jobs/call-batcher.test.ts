@@ -46,11 +46,11 @@ test('what cannot be paid steps aside: everything else goes on, before and after
   expect(batcher.add('post-key', callOf('post'), needed)).toBe(post);
   refuses.clear();
   expect(await post).toBe(true);
-  // Alone, each goes under its own command.
+  // Alone, each goes under its own command; one that was refused for lack of money under another than it had.
   expect(sent).toEqual([
     { label: 'accept', commandId: 'accept-key' },
     { label: 'later', commandId: 'later-key' },
-    { label: 'post', commandId: 'post-key' },
+    { label: 'post', commandId: expect.stringMatching(/^post-key:\d+$/) as string },
   ]);
 });
 
@@ -84,6 +84,39 @@ test.for(['locked', 'network-down'] as const)(
     expect(tries).toEqual(['first', 'first', 'second']);
   },
 );
+
+test.for(['insufficient-funds', 'locked'] as const)(
+  'what waits (%s) can be taken back; what came with it goes on',
+  async (code) => {
+    const { batcher, refuses, sent } = open();
+    refuses.set('post', code).set('other', code);
+    const { promise: waits, resolve } = Promise.withResolvers<string>();
+    const post = batcher.add('post', callOf('post'), needed, resolve);
+    const other = batcher.add('other', callOf('other'), needed);
+    await waits;
+    expect(batcher.withdraw('post')).toBe(true);
+    await expect(post).rejects.toMatchObject({ code: 'cancelled' });
+    expect(batcher.withdraw('post')).toBe(false);
+    refuses.clear();
+    expect(await other).toBe(true);
+    expect(sent.map(({ label }) => label)).toEqual(['other']);
+  },
+);
+
+test('what is just being sent is not taken back', async () => {
+  const { promise: mined, resolve } = Promise.withResolvers<Receipt>();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const send: Chain['send'] = () => {
+    ask();
+    return mined;
+  };
+  const batcher = new CallBatcher({ sender: { send }, calls: { batch: () => callOf('all') }, log: silentLog });
+  const post = batcher.add('post', callOf('post'), needed);
+  await asked;
+  expect(batcher.withdraw('post')).toBe(false);
+  resolve({} as Receipt);
+  expect(await post).toBe(true);
+});
 
 test('what is refused for good fails alone; closing ends what waits', async () => {
   const { batcher, refuses } = open();

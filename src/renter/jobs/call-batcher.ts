@@ -14,6 +14,9 @@ interface Item {
   failed: (reason: unknown) => void;
   /** How often it stepped aside. */
   attempts: number;
+  /** How often it was refused for lack of money. Such a refusal may be in a block: its command has had its answer. */
+  poor: number;
+  state: 'waiting' | 'sending' | 'withdrawn';
 }
 
 const MOST_CALLS = 20;
@@ -36,7 +39,7 @@ export class CallBatcher {
   readonly #calls: Pick<ChainCalls, 'batch'>;
   readonly #log: Log;
   readonly #waiting: Item[] = [];
-  readonly #known = new Map<string, Promise<boolean>>();
+  readonly #known = new Map<string, { item: Item; result: Promise<boolean> }>();
   readonly #life = new AbortController();
   #running = false;
 
@@ -59,12 +62,25 @@ export class CallBatcher {
     onWaiting: (reason: string) => void = () => undefined,
   ): Promise<boolean> {
     const known = this.#known.get(key);
-    if (known) return known;
-    const result = new Promise<boolean>((done, failed) => {
-      this.#queue({ key, call, isNeeded, onWaiting, done, failed, attempts: 0 });
-    }).finally(() => this.#known.delete(key));
-    this.#known.set(key, result);
+    if (known) return known.result;
+    const { promise, resolve: done, reject: failed } = Promise.withResolvers<boolean>();
+    const item: Item = { key, call, isNeeded, onWaiting, done, failed, attempts: 0, poor: 0, state: 'waiting' };
+    const result = promise.finally(() => this.#known.delete(key));
+    this.#known.set(key, { item, result });
+    this.#queue(item);
     return result;
+  }
+
+  /**
+   * Takes back a call that waits; its `add` is rejected (cancelled).
+   * @returns false where it is not known, or just being sent
+   */
+  withdraw(key: string): boolean {
+    const item = this.#known.get(key)?.item;
+    if (item?.state !== 'waiting') return false;
+    item.state = 'withdrawn';
+    item.failed(new AppError('cancelled', 'It was taken back.'));
+    return true;
   }
 
   close(): void {
@@ -88,7 +104,7 @@ export class CallBatcher {
     // Everything that asks in this turn of the event loop travels together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
-      const group = this.#take();
+      const group = this.#take().filter(({ state }) => state !== 'withdrawn');
       await this.#together(group).catch((thrown: unknown) => {
         for (const item of group) item.failed(thrown);
       });
@@ -120,10 +136,8 @@ export class CallBatcher {
       const commandId = `jobs:${keccak256(toUtf8Bytes(group.map(({ key }) => key).join(' ')))}`;
       const whole = this.#calls.batch(group.map(({ call }) => call));
       const refusal = await this.#send(whole, commandId, {
+        group,
         waitsFor: (error) => PASSING.has(error.code) && !cannotPay(error),
-        onWaiting: (reason) => {
-          for (const item of group) item.onWaiting(reason);
-        },
       });
       if (refusal === null) {
         for (const item of group) item.done(true);
@@ -135,14 +149,19 @@ export class CallBatcher {
   }
 
   async #alone(item: Item): Promise<void> {
+    if (item.state === 'withdrawn') return;
     try {
       if (!(await item.isNeeded())) {
         item.done(false);
         return;
       }
-      const refusal = await this.#send(item.call, item.key, { waitsFor: holdsAll, onWaiting: item.onWaiting });
+      const commandId = item.poor === 0 ? item.key : `${item.key}:${item.poor}`;
+      const refusal = await this.#send(item.call, commandId, { group: [item], waitsFor: holdsAll });
       if (refusal === null) item.done(true);
-      else if (PASSING.has(refusal.code)) this.#stepAside(item, refusal.message);
+      else if (PASSING.has(refusal.code)) {
+        if (cannotPay(refusal)) item.poor += 1;
+        this.#stepAside(item, refusal.message);
+      }
       // Somebody else has done it meanwhile, or it has come to nothing.
       else if (await item.isNeeded()) item.failed(refusal);
       else item.done(false);
@@ -160,15 +179,19 @@ export class CallBatcher {
   async #send(
     call: Call,
     commandId: string,
-    { waitsFor, onWaiting }: { waitsFor: (error: AppError) => boolean; onWaiting: (reason: string) => void },
+    { group, waitsFor }: { group: readonly Item[]; waitsFor: (error: AppError) => boolean },
   ): Promise<AppError | null> {
     const { signal } = this.#life;
     for (let attempt = 0; ; attempt += 1) {
       signal.throwIfAborted();
+      if (group.some(({ state }) => state === 'withdrawn'))
+        return new AppError('cancelled', 'Not all of it is wanted.');
       try {
+        for (const item of group) item.state = 'sending';
         await this.#sender.send(call, { commandId, signal });
         return null;
       } catch (thrown) {
+        for (const item of group) item.state = 'waiting';
         signal.throwIfAborted();
         const error = toAppError(thrown);
         if (!waitsFor(error)) {
@@ -176,7 +199,7 @@ export class CallBatcher {
           this.#log.warn({ commandId, label: call.label, code, message }, 'transaction refused');
           return error;
         }
-        onWaiting(error.message);
+        for (const item of group) item.onWaiting(error.message);
         await delay(againMs(attempt), signal);
       }
     }

@@ -216,7 +216,9 @@ export class JobDesk {
   /** Before anybody took it: the bounty comes back. @throws AppError conflict */
   async cancel(taskId: string): Promise<void> {
     if (this.#room.ledger.tasks.get(taskId)?.phase === 'cancelled') return;
-    await this.#open(taskId).cancel();
+    const flow = this.#open(taskId);
+    if (flow.task.phase === 'posting') this.#poster.takeBack(flow);
+    else await flow.cancel();
   }
 
   /** Pays a result that waits for its owner's word. @throws AppError not-found, conflict */

@@ -1,16 +1,19 @@
-import type { Address } from '../../shared/ids.ts';
+import type { Address, Bytes32 } from '../../shared/ids.ts';
 import { insist } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { termsPartsOf } from './assign-task.ts';
 import type { cachedRequirements, FlowRoom } from './job-desk-room.ts';
 import { waitingTerms } from './make-terms.ts';
+import { CANCELLED } from './task-facts.ts';
 import type { TaskFlow } from './task-flow.ts';
 
 /** Posted in one transaction at most. */
 const POST_TOGETHER = 20;
 const POST_AGAIN_SECONDS = 3;
 const MOST_POST_FAILURES = 5;
+
+const postKey = (jobId: Bytes32): string => `job:post:${jobId}`;
 
 /** Puts the bounties of waiting tasks into escrow, several in one transaction. */
 export class Poster {
@@ -94,7 +97,7 @@ export class Poster {
     if (!terms || !jobId || flow.task.phase !== 'posting') return;
     const isNeeded = async () => (await chain.reads.jobDeal(jobId)).state === 'none';
     this.#batcher
-      .add(`job:post:${jobId}`, chain.calls.postJob(terms, text), isNeeded, (reason) => {
+      .add(postKey(jobId), chain.calls.postJob(terms, text), isNeeded, (reason) => {
         if (flow.task.phase === 'posting') flow.set({ detail: `Posting waits: ${reason}` });
       })
       .then(
@@ -127,6 +130,21 @@ export class Poster {
           }
         },
       );
+  }
+
+  /** Ends a task whose bounty is not in escrow: its posting waits. @throws AppError conflict while it may be on its way */
+  takeBack(flow: TaskFlow): void {
+    const { jobId } = flow.task;
+    const { account, chain, clock, ledger } = this.#room;
+    // What an earlier life of this host stored is sent on, whoever waits for it.
+    const isQuiet = ledger.outgoing.pending(chain.profile.chainId, account.address).length === 0;
+    if (!jobId || !isQuiet || !this.#batcher.withdraw(postKey(jobId))) {
+      throw new AppError('conflict', 'It is just being put on chain.', {
+        field: 'taskId',
+        next: 'Try again in a moment.',
+      });
+    }
+    flow.set({ phase: 'cancelled', detail: CANCELLED, refund: 0n, endedAt: clock.now() });
   }
 
   async #authorize(): Promise<void> {

@@ -197,7 +197,9 @@ export class ResultFlow {
     const now = this.#room.chain.now();
     this.#room.log.info({ taskId, code: error.code, message: error.message }, 'a result is not checked yet');
     const paid = task.paid !== null;
-    if (paid && now - (onChain.settledAt ?? now) > FETCH_PAID_SECONDS) {
+    // Of several copies each provider comes for its money when it likes: the conclusion counts.
+    const paidAt = onChain.settledAt ?? (task.jobId && this.#room.chain.job(task.jobId)?.endedAt) ?? now;
+    if (paid && now - paidAt > FETCH_PAID_SECONDS) {
       const detail = `It was paid, and its result cannot be had: ${error.message}`;
       this.#at.set({ phase: 'failed', detail, endedAt: now });
       return;

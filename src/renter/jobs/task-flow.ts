@@ -175,10 +175,10 @@ export class TaskFlow implements TaskAtHand {
     }
     throw new AppError(
       'conflict',
-      phase === 'posting' || phase === 'assigning'
-        ? 'It is just being put on chain.'
+      phase === 'assigning'
+        ? 'It is just being given to a provider.'
         : 'A provider has taken this job; it cannot be taken back any more.',
-      { field: 'taskId', next: phase === 'posting' ? 'Try again in a moment.' : 'Wait for its end.' },
+      { field: 'taskId', next: 'Wait for its end.' },
     );
   }
 
