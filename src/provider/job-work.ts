@@ -19,6 +19,7 @@ import {
 import { jobSpecSchema, type JobSpec } from '../shared/job-spec.ts';
 import type { JobTerms } from '../shared/job-terms.ts';
 import type { Json } from '../shared/json.ts';
+import { everyRow } from '../store/ledger-page.ts';
 import type { JobRun } from '../store/ledger.ts';
 import { FirstWords } from './first-words.ts';
 import { JobClaims } from './job-claims.ts';
@@ -105,17 +106,9 @@ export class JobWork {
     const { ledger, account, clock } = this.#room;
     const since = clock.now() - KEEP_SECONDS;
     const found: ServedRun[] = [];
-    for (let cursor: string | null | undefined; cursor !== null;) {
-      const page = ledger.runs.list({
-        account: account.address,
-        limit: 1000,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      for (const run of page.rows) {
-        if (this.#runs.has(run.dealId)) continue;
-        if (run.settledAt === null || run.settledAt > since) found.push(this.#serve(run));
-      }
-      cursor = page.cursor;
+    for (const run of everyRow((page) => ledger.runs.list({ account: account.address, ...page }))) {
+      if (this.#runs.has(run.dealId)) continue;
+      if (run.settledAt === null || run.settledAt > since) found.push(this.#serve(run));
     }
     await this.sweep();
     for (const run of found) run.go();

@@ -1,5 +1,7 @@
 import { AppError } from '../shared/errors.ts';
 
+const MAX_ROWS = 1000;
+
 /** What a page asks for: at most `limit` rows older than the one `before`. */
 export interface PageBounds {
   limit: number;
@@ -15,7 +17,19 @@ export function pageBounds({ limit = 100, cursor }: { limit?: number; cursor?: s
       next: 'Start again from the first page.',
     });
   }
-  return { limit: Math.min(1000, Math.max(1, Math.floor(limit))), before };
+  return { limit: Math.min(MAX_ROWS, Math.max(1, Math.floor(limit))), before };
+}
+
+/** Every row of a list that comes in pages, read a page at a time. */
+export function* everyRow<T>(
+  list: (page: { limit: number; cursor?: string }) => { rows: T[]; cursor: string | null },
+): Generator<T> {
+  let page = list({ limit: MAX_ROWS });
+  yield* page.rows;
+  while (page.cursor !== null) {
+    page = list({ limit: MAX_ROWS, cursor: page.cursor });
+    yield* page.rows;
+  }
 }
 
 /** Cuts a page out of one row more than it may have: that one only says that there is more. */

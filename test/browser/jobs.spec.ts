@@ -485,6 +485,16 @@ test.describe('many', () => {
     await expect(page.getByText('Ended (85)')).toBeVisible();
   });
 
+  test('all of an array that wait for their owner are accepted', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, jobArray: 300, jobArrayReview: 3, at: '#/jobs/task-10000' });
+    const strip = page.getByRole('region', { name: 'The whole array' });
+    await expect(strip).toContainText('3 need you');
+    await strip.getByRole('button', { name: 'Accept and pay all 3 that wait for you' }).click();
+    await expect(strip.getByRole('button', { name: /Accept and pay/ })).toHaveCount(0);
+    await expect(strip).not.toContainText('need you');
+    expect(host.jobs.get('task-9').review).not.toBeNull();
+  });
+
   test('scheduling: another rule, by hand, one cycle', async ({ open }) => {
     const { page, host } = await open({ jobs: true, at: '#/jobs' });
     const scheduling = page.getByRole('region', { name: 'Scheduling' });

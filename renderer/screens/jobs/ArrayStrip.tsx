@@ -1,12 +1,10 @@
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useRef, useState } from 'react';
 import type { Job } from '../../../src/api/contract.ts';
 import { Meter } from '../../parts/Meter.tsx';
-import { FailureNote } from '../../parts/Note.tsx';
-import { newCommandId, useApi, useClient } from '../../state/host.ts';
+import { newCommandId, useClient } from '../../state/host.ts';
 import { goTo } from '../../state/screen.ts';
 import { endedJobs, needYou } from '../../view/job-words.ts';
+import { EachTask } from './EachTask.tsx';
 import { useBatch } from './job-pages.ts';
 
 interface ArrayStripProps {
@@ -25,9 +23,13 @@ const COUNTED = [
   ['pending', 'waiting'],
 ] as const;
 
+const waitsForOwner = ({ review }: Job): boolean => review !== null;
+
 /** How the whole array stands that a task is of. */
 export function ArrayStrip({ job, alone, onAlone }: ArrayStripProps) {
-  const batch = useBatch(job.batchId);
+  const { batchId } = job;
+  const client = useClient();
+  const batch = useBatch(batchId);
   if (!batch) return null;
   const { counts, review } = batch;
   const ended = endedJobs(counts);
@@ -56,52 +58,21 @@ export function ArrayStrip({ job, alone, onAlone }: ArrayStripProps) {
             Show one that needs you
           </Button>
         )}
-        {counts.pending > 0 ? <CancelWaiting batchId={job.batchId} waiting={counts.pending} /> : null}
+        {review > 0 ? (
+          <EachTask
+            {...{ batchId, many: review, status: 'completed', isMeant: waitsForOwner, done: 'accepted' }}
+            label={`Accept and pay ${review === 1 ? 'the one that waits' : `all ${review.toLocaleString('en')} that wait`} for you`}
+            act={(taskId) => client.jobs.accept({ taskId, commandId: newCommandId() })}
+          />
+        ) : null}
+        {counts.pending > 0 ? (
+          <EachTask
+            {...{ batchId, many: counts.pending, status: 'pending', done: 'cancelled' }}
+            label={`Cancel the ${counts.pending.toLocaleString('en')} waiting`}
+            act={(taskId) => client.jobs.cancel({ taskId, commandId: newCommandId() })}
+          />
+        ) : null}
       </div>
     </section>
-  );
-}
-
-const PAGE = 100;
-
-/** Takes back every task that nobody has taken yet, one after the other; can be stopped midway. */
-function CancelWaiting({ batchId, waiting }: { batchId: string; waiting: number }) {
-  const client = useClient();
-  const api = useApi();
-  const queries = useQueryClient();
-  const stop = useRef(new AbortController());
-  const [done, setDone] = useState({ done: 0, of: waiting });
-  const cancel = useMutation({
-    mutationFn: async () => {
-      stop.current = new AbortController();
-      setDone({ done: 0, of: waiting });
-      const tried = new Set<string>();
-      for (;;) {
-        const { jobs } = await client.jobs.list({ batchId, status: 'pending', limit: PAGE });
-        const fresh = jobs.filter(({ taskId }) => !tried.has(taskId));
-        if (fresh.length === 0) return;
-        for (const { taskId } of fresh) {
-          if (stop.current.signal.aborted) return;
-          tried.add(taskId);
-          await client.jobs.cancel({ taskId, commandId: newCommandId() });
-          setDone({ done: tried.size, of: Math.max(waiting, tried.size) });
-        }
-      }
-    },
-    onSettled: () => queries.invalidateQueries({ queryKey: api.jobs.key() }),
-  });
-  return (
-    <>
-      {cancel.isPending ? (
-        <Button variant="default" size="xs" onClick={() => stop.current.abort()}>
-          Stop at {done.done} of {done.of} cancelled
-        </Button>
-      ) : (
-        <Button variant="default" size="xs" onClick={() => cancel.mutate()}>
-          Cancel the {waiting.toLocaleString('en')} waiting
-        </Button>
-      )}
-      <FailureNote error={cancel.error} />
-    </>
   );
 }

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ApiClient, ApiInputs, Job } from '../../api/contract.ts';
-import { AppError } from '../../shared/errors.ts';
-import { formatSeconds } from '../../shared/time.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Command, CommandContext } from './command.ts';
+import { describe, folded, listed } from './job-lines.ts';
 import { follow } from './session-commands.ts';
-import { findTask, moment, money, parseWhole, shortTask, table } from './values.ts';
+import { findTask, money, parseWhole, table } from './values.ts';
 
 type JobFileInput = ApiInputs['jobs']['submit']['file'];
 
@@ -84,31 +84,6 @@ async function jobOf(client: ApiClient, context: CommandContext): Promise<JobFil
 
 /** As a shell would read it back. */
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
-
-const describe = (job: Job): string[] => [
-  ...table([
-    ['Task', job.taskId],
-    ['Job', job.jobId ?? 'not posted yet'],
-    ['Name', job.of > 1 ? `${job.name} (${job.index + 1} of ${job.of})` : job.name],
-    ['Status', `${job.status}${job.detail === '' ? '' : `: ${job.detail}`}`],
-    ['Bounty', money(job.bounty, job.token)],
-    ...(job.paid === null ? [] : [['Paid', money(job.paid, job.token)]]),
-    ...(job.refund === null ? [] : [['Refunded', money(job.refund, job.token)]]),
-    ...job.runs.map((run) => [
-      'Run',
-      `${run.gpuModel}${run.simulatedCard ? ' (simulated card)' : ''} at ${run.provider}: ${run.phase}${run.detail === '' ? '' : `, ${run.detail}`}`,
-    ]),
-    ...(job.verdict === null ? [] : [['Checked', `${job.verdict.tier}: ${job.verdict.reason}`]]),
-    ...(job.resultCid === null ? [] : [['Result', job.resultCid]]),
-    ...(job.review === null
-      ? []
-      : [
-          ['Your word', `job accept, or job reject, which locks ${money(job.review.bond, job.token)}`],
-          ['Paid', `by itself at ${moment(job.review.until)} UTC`],
-        ]),
-  ]),
-  ...job.waiting.map(({ reason, offers }) => `  ${offers} offers: ${reason}`),
-];
 
 const isOver = ({ status }: Job): boolean => status === 'verified' || status === 'failed' || status === 'cancelled';
 
@@ -207,6 +182,16 @@ export const jobCommands: readonly Command[] = [
     },
   },
   {
+    name: 'job arrays',
+    about: 'what was submitted, newest first, each in one line: an array of a thousand tasks too',
+    options: { open: { type: 'boolean', about: 'only those with a task that has not ended' } },
+    async run(context) {
+      const client = await context.api();
+      const page = await client.jobs.batches({ limit: 500, ...(context.options.flag('open') ? { open: true } : {}) });
+      context.print(page, folded(page.batches));
+    },
+  },
+  {
     name: 'job status',
     about: 'one task: where it stands, why it waits, what it cost',
     args: ['<task>'],
@@ -266,10 +251,16 @@ export const jobCommands: readonly Command[] = [
     name: 'job cancel',
     about: 'take a task back that nobody runs yet; its bounty is free again',
     args: ['<task>'],
+    options: { all: { type: 'boolean', about: 'every task of its array that nobody runs yet' } },
     async run(context) {
       const client = await context.api();
       const taskId = await findTask(client, context.args[0] ?? '');
-      const job = await client.jobs.cancel({ taskId, commandId: crypto.randomUUID() });
+      const cancel = (id: string) => client.jobs.cancel({ taskId: id, commandId: crypto.randomUUID() });
+      if (context.options.flag('all')) {
+        await withEach(client, taskId, context, { status: 'pending', isMeant: () => true, act: cancel });
+        return;
+      }
+      const job = await cancel(taskId);
       context.print(job, describe(job));
     },
   },
@@ -277,10 +268,17 @@ export const jobCommands: readonly Command[] = [
     name: 'job accept',
     about: 'pay a result that waits for you',
     args: ['<task>'],
+    options: { all: { type: 'boolean', about: 'every result of its array that waits for you' } },
     async run(context) {
       const client = await context.api();
       const taskId = await findTask(client, context.args[0] ?? '');
-      const job = await client.jobs.accept({ taskId, commandId: crypto.randomUUID() });
+      const accept = (id: string) => client.jobs.accept({ taskId: id, commandId: crypto.randomUUID() });
+      if (context.options.flag('all')) {
+        const isMeant = ({ review }: Job) => review !== null;
+        await withEach(client, taskId, context, { status: 'completed', isMeant, act: accept });
+        return;
+      }
+      const job = await accept(taskId);
       context.print(job, describe(job));
     },
   },
@@ -344,16 +342,36 @@ export const jobCommands: readonly Command[] = [
   },
 ];
 
-const listed = (jobs: readonly Job[]): string[] =>
-  table([
-    ['TASK', 'NAME', 'STATUS', 'CARD', 'BOUNTY', 'TOOK'],
-    ...jobs.map((job) => {
-      const [run] = job.runs;
-      const took = run?.startedAt && run.finishedAt ? formatSeconds(run.finishedAt - run.startedAt) : '';
-      const name = job.of > 1 ? `${job.name} ${job.index + 1}/${job.of}` : job.name;
-      return [shortTask(job), name, job.status, run?.gpuModel ?? '', money(job.bounty, job.token), took];
-    }),
-  ]);
+/** Does the same with every task that is meant of the submission `taskId` is of; one that goes on meanwhile is left. */
+async function withEach(
+  client: ApiClient,
+  taskId: string,
+  context: CommandContext,
+  {
+    status,
+    isMeant,
+    act,
+  }: { status: Job['status']; isMeant: (job: Job) => boolean; act: (id: string) => Promise<Job> },
+): Promise<void> {
+  const { batchId } = await client.jobs.get({ taskId });
+  const meant: string[] = [];
+  for (let after: string | null | undefined; after !== null;) {
+    const page = await client.jobs.list({ batchId, status, limit: 500, ...(after ? { after } : {}) });
+    meant.push(...page.jobs.filter(isMeant).map((job) => job.taskId));
+    after = page.next;
+  }
+  const done: Job[] = [];
+  for (const [index, id] of meant.entries()) {
+    context.signal.throwIfAborted();
+    const job = await act(id).catch((thrown: unknown) => {
+      if (toAppError(thrown).code === 'conflict') return null;
+      throw thrown;
+    });
+    if (job) done.push(job);
+    context.say(`${index + 1} of ${meant.length} tasks.`);
+  }
+  context.print(done, listed(done));
+}
 
 async function printFile(client: ApiClient, taskId: string, wanted: string, context: CommandContext): Promise<void> {
   for (let offset = 0; ;) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../api/contract.ts';
+import { AppError } from '../../shared/errors.ts';
 import { findRun, findTask, parseBytes, parseDuration, parseWhole, shortTask, table } from './values.ts';
 
 test.each([
@@ -56,11 +57,15 @@ test('a task by enough of its id, one of an array by its number', async () => {
       return { taskId: `${batchId}-${index}`, batchId, index, of } as Job;
     });
   const jobs = [...batch('1a2b3c', 1), ...batch('1a2bff', 12)];
+  const none = new AppError('not-found', 'There is no such task.');
   const client = {
     jobs: {
       get: ({ taskId }: { taskId: string }) =>
-        jobs.some((job) => job.taskId === taskId) ? Promise.resolve({ taskId }) : Promise.reject(new Error()),
-      list: () => Promise.resolve({ jobs }),
+        jobs.some((job) => job.taskId === taskId) ? Promise.resolve({ taskId }) : Promise.reject(none),
+      batches: () =>
+        Promise.resolve({
+          batches: jobs.filter(({ index }) => index === 0).map((job) => ({ batchId: job.batchId, job })),
+        }),
     },
   } as unknown as ApiClient;
   for (const job of jobs) {
@@ -68,6 +73,11 @@ test('a task by enough of its id, one of an array by its number', async () => {
     expect(await findTask(client, shortTask(job))).toBe(job.taskId);
   }
   await expect(findTask(client, '1a2b')).rejects.toThrow('Several tasks begin like that.');
+  await expect(findTask(client, '1a2bff')).rejects.toMatchObject({
+    field: 'task',
+    next: 'Name one of them, for example 1a2bff00-0.',
+  });
   await expect(findTask(client, '1a2bff-12')).rejects.toThrow('There is no such task.');
+  await expect(findTask(client, '1a2c')).rejects.toThrow('There is no such task.');
   await expect(findTask(client, '../x')).rejects.toMatchObject({ code: 'bad-input', field: 'task' });
 });

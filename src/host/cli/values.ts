@@ -1,6 +1,6 @@
 /** What people type, as values: money, time, sizes, ids. */
 import type { ApiClient, Job, Rental } from '../../api/contract.ts';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import { isBytes32 } from '../../shared/ids.ts';
 import { formatAmount, type Token } from '../../shared/money.ts';
 
@@ -103,18 +103,22 @@ export const shortTask = ({ batchId, index, of }: Pick<Job, 'batchId' | 'index' 
 export async function findTask(client: ApiClient, text: string): Promise<string> {
   if (!/^[0-9a-f]{4,64}(-\d{1,4})?$/.test(text))
     throw bad('task', 'task must be an id as `job submit` gave it.', 'Take it from `commonwatt job list`.');
-  const known = await client.jobs.get({ taskId: text }).catch(() => null);
+  const known = await client.jobs.get({ taskId: text }).catch((thrown: unknown) => {
+    if (toAppError(thrown).code === 'not-found') return null;
+    throw thrown;
+  });
   if (known !== null) return known.taskId;
   const [batch = '', index] = text.split('-');
-  const { jobs } = await client.jobs.list({ limit: 500 });
-  const found = jobs.filter(
-    (job) => job.batchId.startsWith(batch) && (index === undefined || `${job.index}` === index),
-  );
-  return onlyOne(
-    found.map(({ taskId }) => taskId),
+  const { batches } = await client.jobs.batches({ limit: 500 });
+  const { batchId, job } = onlyOne(
+    batches.filter((one) => one.batchId.startsWith(batch)),
     'task',
     'task',
   );
+  if (index === undefined && job.of > 1) {
+    throw bad('task', `This is an array of ${job.of} tasks.`, `Name one of them, for example ${shortTask(job)}.`);
+  }
+  return (await client.jobs.get({ taskId: `${batchId}-${index ?? 0}` })).taskId;
 }
 
 /** A whole id of a job that this computer runs, or enough of its beginning. */

@@ -3,6 +3,7 @@ import { readAll } from '../../renter/jobs/check-result.ts';
 import { AppError } from '../../shared/errors.ts';
 import { jobFileSchema, type JobFile } from '../../shared/job-spec.ts';
 import { formatAmount, parseAmount } from '../../shared/money.ts';
+import { everyRow } from '../../store/ledger-page.ts';
 import type { JobTask } from '../../store/ledger.ts';
 import type { PracticeAccounts, PracticeClient, PracticeWorker, Rooms } from '../rooms.ts';
 import { jobView } from '../services/job-view.ts';
@@ -12,7 +13,8 @@ const WATT_DECIMALS = 18;
 /** A cycle is answered at the latest then, whatever still runs. */
 const CYCLE_MS = 60_000;
 const POST_MS = 30_000;
-const PAGE = 1000;
+/** Of one worker, counted. */
+const MOST_DEALS = 100_000;
 const MAX_RESULT_BYTES = 1_000_000;
 /** Bounds of what a named account's job may take: the kernels need far less. */
 const RUN_SECONDS = 300;
@@ -69,8 +71,9 @@ export function createFounding(rooms: Rooms): Founding {
       compute_capacity: worker.computeCapacity,
       stake_amount: watt(worker.stakeAmount),
       reputation: standing.reputation / 100,
-      jobs_completed: chain.jobDealsOf(worker.address, { limit: PAGE }).filter((deal) => deal.state === 'verified')
-        .length,
+      jobs_completed: chain
+        .jobDealsOf(worker.address, { limit: MOST_DEALS })
+        .filter((deal) => deal.state === 'verified').length,
       balance: watt(worker.earned()),
       wallet: worker.address,
       simulated_card: true,
@@ -91,9 +94,10 @@ export function createFounding(rooms: Rooms): Founding {
     accounts()
       .clients()
       .flatMap((client) =>
-        ledger.tasks
-          .list({ account: client.address, limit: PAGE })
-          .rows.map(({ taskId, phase }) => ({ client, taskId, phase })),
+        Array.from(
+          everyRow((page) => ledger.tasks.list({ account: client.address, ...page })),
+          ({ taskId, phase }) => ({ client, taskId, phase }),
+        ),
       );
 
   /** In lists the result, up to a megabyte each, is left out. */
@@ -178,7 +182,10 @@ export function createFounding(rooms: Rooms): Founding {
       return jobOf(client, taskId);
     },
     async job(id) {
-      const client = tasks().find(({ taskId }) => taskId === id)?.client;
+      const account = ledger.tasks.get(id)?.account;
+      const client = accounts()
+        .clients()
+        .find(({ address }) => address === account);
       if (client) return jobOf(client, id);
       throw new AppError('not-found', `There is no job ${id}.`, { field: 'job_id', next: 'List them: GET /jobs.' });
     },

@@ -7,6 +7,7 @@ import { jobFileSchema, type JobFile } from '../../shared/job-spec.ts';
 import { canonicalJson } from '../../shared/json.ts';
 import { formatAmount, parseAmount, type Token } from '../../shared/money.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
+import { everyRow } from '../../store/ledger-page.ts';
 import type { JobTask } from '../../store/ledger.ts';
 import { expandJob } from '../job-files/expand-job.ts';
 import { specText } from '../job-files/spec-text.ts';
@@ -24,7 +25,6 @@ import { currentDeals, isTaskOver } from './task-facts.ts';
 import { TaskFlow } from './task-flow.ts';
 
 const TICK_MS = 1000;
-const PAGE = 1000;
 /** Tasks of one account that have not ended. */
 const MOST_OPEN = 20_000;
 
@@ -275,15 +275,10 @@ export class JobDesk {
     const account = this.#addressOrNull();
     if (!account) return;
     const { ledger } = this.#room;
-    let cursor: string | null = null;
-    do {
-      const page = ledger.tasks.list({ account, open: true, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
-      for (const { taskId } of page.rows) {
-        const task = ledger.tasks.get(taskId);
-        if (task && !this.#flows.has(taskId)) this.#flows.set(taskId, new TaskFlow(this.#room, task));
-      }
-      ({ cursor } = page);
-    } while (cursor !== null);
+    for (const { taskId } of everyRow((page) => ledger.tasks.list({ account, open: true, ...page }))) {
+      const task = ledger.tasks.get(taskId);
+      if (task && !this.#flows.has(taskId)) this.#flows.set(taskId, new TaskFlow(this.#room, task));
+    }
     for (const flow of this.#flows.values()) {
       if (flow.task.phase === 'posting') this.#poster.send(flow);
       else if (flow.task.phase === 'assigning') this.#recoverAssigning(flow);
