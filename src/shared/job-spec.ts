@@ -179,8 +179,9 @@ export const jobSpecSchema = z
       });
     }
     const paths = spec.inputs.map((input) => input.path);
-    if (new Set(paths).size !== paths.length) {
-      context.addIssue({ code: 'custom', path: ['inputs'], message: 'names a path twice' });
+    // Not every provider's disk tells capital letters apart.
+    if (new Set(paths.map((path) => path.normalize('NFC').toLowerCase())).size !== paths.length) {
+      context.addIssue({ code: 'custom', path: ['inputs'], message: 'names a path twice (capital letters aside)' });
     }
     if (spec.work.type === 'kernel' && spec.inputs.length > 0 && !paths.includes(spec.work.table)) {
       context.addIssue({ code: 'custom', path: ['work', 'table'], message: 'is not the path of an input' });

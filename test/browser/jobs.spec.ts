@@ -1,6 +1,7 @@
 import type { Page } from '@playwright/test';
 import { AppError } from '../../src/shared/errors.ts';
 import { fakeRun } from './fake-job-list.ts';
+import { CUSD } from './fake-market.ts';
 import { expect, expectAccessible, test } from './window.ts';
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -327,6 +328,17 @@ test.describe('a result that waits for its owner', () => {
       'You rejected it: The log says that it never began.',
     );
     await expect(panel(page)).toHaveCount(0);
+  });
+
+  test('a bond that is missing is deposited by one click', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-9' });
+    host.jobs.change('task-9', (job) => ({ ...job, token: CUSD, review: { until: now() + 9000, bond: '100000000' } }));
+    await page.getByRole('button', { name: 'Reject…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Reject this result?' });
+    await expect(dialog.getByText('15.75 CUSD are missing in your deposit account')).toBeVisible();
+    await dialog.getByRole('button', { name: 'Deposit 15.75 CUSD' }).click();
+    await expect(dialog.getByText(/are missing in your deposit account/)).toHaveCount(0);
+    expect(host.calls).toContain('wallet.deposit');
   });
 
   test('is let be by Cancel, and cannot be decided once its time is over', async ({ open }) => {

@@ -1,8 +1,9 @@
 import { Button, Modal, Textarea } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useId, useState } from 'react';
 import type { Job } from '../../../src/api/contract.ts';
 import { formatSeconds } from '../../../src/shared/time.ts';
+import { MissingDeposit } from '../../parts/MissingDeposit.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
 import { moneyText } from '../../view/money-view.ts';
@@ -63,7 +64,8 @@ interface RejectDialogProps {
 function RejectDialog({ job, review, opened, onClose }: RejectDialogProps) {
   const api = useApi();
   const [reason, setReason] = useState('');
-  const [missing, setMissing] = useState(false);
+  const [unsaid, setUnsaid] = useState(false);
+  const missing = useMissing(review.bond, job.token.address, opened);
   const decided = useDecided(job.taskId);
   const reject = useMutation(api.jobs.reject.mutationOptions(decided));
   const bond = moneyText(review.bond, job.token);
@@ -74,7 +76,7 @@ function RejectDialog({ job, review, opened, onClose }: RejectDialogProps) {
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          setMissing(reason.trim() === '');
+          setUnsaid(reason.trim() === '');
           if (reason.trim() === '') event.currentTarget.querySelector('textarea')?.focus();
           else reject.mutate({ taskId: job.taskId, commandId: newCommandId(), reason: reason.trim() });
         }}
@@ -97,12 +99,16 @@ function RejectDialog({ job, review, opened, onClose }: RejectDialogProps) {
           value={reason}
           onChange={(event) => {
             setReason(event.currentTarget.value);
-            setMissing(false);
+            setUnsaid(false);
           }}
-          error={missing ? 'Say what is wrong with the result.' : undefined}
+          error={unsaid ? 'Say what is wrong with the result.' : undefined}
           data-autofocus
         />
-        <FailureNote error={reject.error} />
+        {missing === 0n ? (
+          <FailureNote error={reject.error} />
+        ) : (
+          <MissingDeposit quote={{ missing: `${missing}`, token: job.token }} />
+        )}
         <div className="dialog-actions">
           <Button variant="default" onClick={onClose}>
             Cancel
@@ -114,6 +120,14 @@ function RejectDialog({ job, review, opened, onClose }: RejectDialogProps) {
       </form>
     </Modal>
   );
+}
+
+/** What the deposit account lacks of `amount`, smallest units of the token; 0 while that is not known. */
+function useMissing(amount: string, token: string, enabled: boolean): bigint {
+  const balances = useQuery(useApi().wallet.balances.queryOptions({ enabled }));
+  const balance = balances.data?.find((row) => row.token.address === token);
+  const missing = balance ? BigInt(amount) - BigInt(balance.available) : 0n;
+  return missing > 0n ? missing : 0n;
 }
 
 /** What follows the owner's word: the task as it stands now, here and in every list. */

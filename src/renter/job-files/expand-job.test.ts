@@ -83,7 +83,10 @@ test('too many combinations are refused before they are made', () => {
 });
 
 test('inputs that clash are refused', () => {
-  expect(thrown(() => expandJob(docker(), { inputs: [INPUT, INPUT] }))).toMatchObject({ field: 'inputs' });
+  for (const path of [INPUT.path, INPUT.path.toUpperCase()]) {
+    const clash = { ...INPUT, path };
+    expect(thrown(() => expandJob(docker(), { inputs: [INPUT, clash] }))).toMatchObject({ field: 'inputs' });
+  }
 });
 
 test('a spec that is too long names what makes it so', () => {

@@ -1,38 +1,25 @@
-import { keccak256, toUtf8Bytes } from 'ethers';
 import type { ChainEvent, JobEvent } from '../../chain/events.ts';
 import type { PeerStream } from '../../peer/peer-link.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
-import { jobFileSchema, type JobFile } from '../../shared/job-spec.ts';
-import { canonicalJson } from '../../shared/json.ts';
-import { formatAmount, parseAmount, type Token } from '../../shared/money.ts';
+import type { JobFile } from '../../shared/job-spec.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import { everyRow } from '../../store/ledger-page.ts';
 import type { JobTask } from '../../store/ledger.ts';
-import { expandJob } from '../job-files/expand-job.ts';
-import { specText } from '../job-files/spec-text.ts';
 import { assignTask, recoverAssigning, type Refusal } from './assign-task.ts';
-import { availableMoney } from './available-money.ts';
 import { batchSummary } from './batch-summary.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { cachedRequirements, type FlowRoom, type JobDeskRoom } from './job-desk-room.ts';
+import { JobMoney, type JobCost } from './job-money.ts';
 import { askJob, ProviderLines } from './provider-lines.ts';
 import { Poster } from './poster.ts';
 import { rerunFile } from './rerun-file.ts';
-import { pinImage, unpinnedNotice, type ResolveImage } from './pin-image.ts';
-import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
+import type { ResolveImage } from './pin-image.ts';
+import { letInputsGo, Submissions, type Submitted } from './submissions.ts';
 import { currentDeals, isTaskOver } from './task-facts.ts';
 import { TaskFlow } from './task-flow.ts';
 
 const TICK_MS = 1000;
-/** Tasks of one account that have not ended. */
-const MOST_OPEN = 20_000;
-
-export interface Submitted {
-  batchId: string;
-  taskIds: string[];
-}
-
 export interface JobDeskParts extends JobDeskRoom {
   /** Tags are posted as they are written where it is left out. */
   resolveImage?: ResolveImage;
@@ -41,16 +28,15 @@ export interface JobDeskParts extends JobDeskRoom {
 /** Everything one account has others do: posts it, gives it to providers, fetches and checks results, pays, tries again. */
 export class JobDesk {
   readonly #room: FlowRoom & { requirements: ReturnType<typeof cachedRequirements>['get'] };
-  readonly #resolveImage: ResolveImage;
+  readonly #money: JobMoney;
+  readonly #submissions: Submissions;
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows = new Map<string, TaskFlow>();
   readonly #poster: Poster;
-  readonly #submitting = new Map<string, { isSame: (file: JobFile) => boolean; submitted: Promise<Submitted> }>();
   readonly #life = new AbortController();
   readonly #ticker: NodeJS.Timeout;
 
   constructor(room: JobDeskParts) {
-    this.#resolveImage = room.resolveImage ?? ((image) => Promise.resolve(image));
     this.#requirements = cachedRequirements(room);
     const { account, chain, log } = room;
     this.#room = {
@@ -64,11 +50,18 @@ export class JobDesk {
       requirements: () => this.#requirements.get(),
       onTask: (task) => this.#onTask(task),
     };
-    this.#poster = new Poster({
+    const flows = () => this.#flows.values();
+    this.#money = new JobMoney(this.#room, () => this.#requirements.get(), flows);
+    this.#poster = new Poster({ room: this.#room, requirements: this.#requirements, flows, money: this.#money });
+    this.#submissions = new Submissions({
       room: this.#room,
-      requirements: this.#requirements,
-      flows: () => this.#flows.values(),
-      bountyOf: (flow) => this.#bountyOf(flow),
+      money: this.#money,
+      resolveImage: room.resolveImage ?? ((image) => Promise.resolve(image)),
+      openTasks: () => this.#flows.size,
+      onTasks: (tasks) => {
+        for (const task of tasks) this.#flows.set(task.taskId, new TaskFlow(this.#room, task));
+        this.#poster.post();
+      },
     });
     this.#ticker = setInterval(() => this.#tick(), room.tickMs ?? TICK_MS);
     this.#ticker.unref();
@@ -110,102 +103,13 @@ export class JobDesk {
    * @throws AppError bad-input naming the field, insufficient-funds naming what is missing, over-limit; conflict where
    *   this command id was used for another job
    */
-  async submit(given: JobFile, commandId: string, signal?: AbortSignal): Promise<Submitted> {
-    const batchId = keccak256(toUtf8Bytes(`jobs:${this.address}:${commandId}`)).slice(2, 26);
-    const file = withSampleParams(given);
-    const first = this.#room.ledger.tasks.get(`${batchId}-0`);
-    if (first) {
-      if (!isSameFile(jobFileSchema.parse(first.file), file)) throw usedForAnother();
-      return { batchId, taskIds: Array.from({ length: first.of }, (_, index) => `${batchId}-${index}`) };
-    }
-    const under = this.#submitting.get(batchId);
-    if (under) {
-      if (!under.isSame(file)) throw usedForAnother();
-      return under.submitted;
-    }
-    const submitted = this.#submit(file, { batchId, commandId, signal }).finally(() =>
-      this.#submitting.delete(batchId),
-    );
-    this.#submitting.set(batchId, { isSame: (other) => isSameFile(file, other), submitted });
-    return submitted;
+  submit(file: JobFile, commandId: string, signal?: AbortSignal): Promise<Submitted> {
+    return this.#submissions.submit(file, commandId, signal);
   }
 
-  async #submit(
-    file: JobFile,
-    { batchId, commandId, signal }: { batchId: string; commandId: string; signal: AbortSignal | undefined },
-  ): Promise<Submitted> {
-    const { account, ledger, content, policy, clock, log } = this.#room;
-    const token = this.tokenOf(file.token);
-    const bounty = bountyOf(file, token);
-    // Cheap mistakes are found before anything is read.
-    const count = expandJob(file, { inputs: [] }).length;
-    this.#checkRoom(count);
-    await this.#checkMoney(token, bounty, count);
-    const pin = inputsPin(batchId);
-    let taskIds: string[];
-    let unpinned: string | null;
-    try {
-      const [inputs, pinned] = await Promise.all([
-        resolveInputs(content, file, { pin, ...(signal === undefined ? {} : { signal }) }),
-        pinImage(file, this.#resolveImage, { signal }),
-      ]);
-      unpinned = pinned?.unpinned ?? null;
-      const image = pinned ? { image: pinned.image } : {};
-      const specs = expandJob(file, { inputs, renterPeer: account.peerKey, ...image });
-      const texts = specs.map((spec) => specText(spec));
-      taskIds = texts.map((_, index) => `${batchId}-${index}`);
-      await policy.reserve({
-        id: `jobs:${batchId}`,
-        deal: batchId,
-        token: token.address,
-        amount: bounty * BigInt(specs.length),
-      });
-      const { secrets, ...open } = file;
-      const rows = ledger.transaction(() =>
-        texts.map((text, index) =>
-          ledger.tasks.put({
-            taskId: taskIds[index] ?? '',
-            batchId,
-            account: account.address,
-            commandId,
-            name: file.name,
-            index,
-            of: texts.length,
-            file: JSON.parse(JSON.stringify(open)) as JobTask['file'],
-            secrets: Object.keys(secrets).length === 0 ? null : secrets,
-            specText: text,
-            terms: null,
-            jobId: null,
-            attempts: 0,
-            phase: 'waiting',
-            detail: 'It is being posted.',
-            priority: file.priority,
-            notBefore: 0,
-            deals: [],
-            resultCid: null,
-            verdict: null,
-            paid: null,
-            refund: null,
-            endedAt: null,
-            createdAt: clock.now(),
-          }),
-        ),
-      );
-      for (const row of rows) this.#flows.set(row.taskId, new TaskFlow(this.#room, row));
-    } catch (thrown) {
-      await policy.release(`jobs:${batchId}`);
-      this.#letGo(batchId);
-      throw thrown;
-    }
-    await policy.commit(`jobs:${batchId}`);
-    for (const taskId of taskIds) this.#room.onChange(taskId);
-    if (unpinned !== null) {
-      const { level, title, body } = unpinnedNotice(file, unpinned);
-      log.info({ batchId, body }, title);
-      this.#room.notify(level, title, body, taskIds[0] ?? '');
-    }
-    this.#poster.post();
-    return { batchId, taskIds };
+  /** What submitting would lock, and what of it is missing in the deposit account. @throws AppError bad-input */
+  cost(file: JobFile): Promise<JobCost> {
+    return this.#money.costOf(file);
   }
 
   /** The same work again, as a new job: the exact inputs, with the values this task had. @throws AppError not-found, bad-input */
@@ -297,63 +201,6 @@ export class JobDesk {
     this.#room.lines.close();
   }
 
-  /** @throws AppError bad-input */
-  tokenOf(text: string): Token {
-    const { tokens, name } = this.#room.chain.profile;
-    const found = tokens.find(
-      (token) => token.symbol.toLowerCase() === text.toLowerCase() || token.address === text.toLowerCase(),
-    );
-    if (found) return found;
-    throw new AppError('bad-input', `${text} is not a payment token of the network ${name}.`, {
-      field: 'token',
-      next: `Use one of: ${tokens.map((token) => token.symbol).join(', ')}.`,
-    });
-  }
-
-  /** What submitting locks, and what of it is missing in the deposit account. */
-  async cost(
-    given: JobFile,
-  ): Promise<{ tasks: number; token: Token; escrow: bigint; available: bigint; missing: bigint; feeBps: number }> {
-    const file = withSampleParams(given);
-    const token = this.tokenOf(file.token);
-    const tasks = expandJob(file, { inputs: [] }).length;
-    const escrow = bountyOf(file, token) * BigInt(tasks);
-    const [available, { feeBps }] = await Promise.all([this.#available(token), this.#requirements.get()]);
-    return { tasks, token, escrow, available, missing: escrow > available ? escrow - available : 0n, feeBps };
-  }
-
-  #bountyOf({ file }: TaskFlow): { token: Address; bounty: bigint } {
-    const token = this.tokenOf(file.token);
-    return { token: token.address, bounty: bountyOf(file, token) };
-  }
-
-  #available(token: Token): Promise<bigint> {
-    const { chain } = this.#room;
-    const flows = () => this.#flows.values();
-    const parts = { flows, bountyOf: (flow: TaskFlow) => this.#bountyOf(flow), reads: chain.reads };
-    return availableMoney(this.address, token.address, parts);
-  }
-
-  async #checkMoney(token: Token, bounty: bigint, tasks: number): Promise<void> {
-    const escrow = bounty * BigInt(tasks);
-    const available = await this.#available(token);
-    if (available >= escrow) return;
-    const text = (amount: bigint) => `${formatAmount(amount, token.decimals)} ${token.symbol}`;
-    const each = tasks === 1 ? '' : ` (${tasks} tasks of ${text(bounty)})`;
-    throw new AppError(
-      'insufficient-funds',
-      `The bounty is ${text(escrow)}${each}; ${text(escrow - available)} are missing in the deposit account.`,
-      { field: 'bounty', next: `Deposit ${text(escrow - available)} in the wallet first, or offer less.` },
-    );
-  }
-
-  #checkRoom(tasks: number): void {
-    if (this.#flows.size + tasks <= MOST_OPEN) return;
-    throw new AppError('busy', `More than ${MOST_OPEN} tasks would be waiting.`, {
-      next: 'Wait until some have ended.',
-    });
-  }
-
   #recoverAssigning(flow: TaskFlow): void {
     recoverAssigning(this.#room, flow).catch((thrown: unknown) => {
       if (this.#life.signal.aborted) return;
@@ -405,24 +252,12 @@ export class JobDesk {
     const counts = ledger.tasks.count({ account: task.account, batchId: task.batchId });
     const ended = (counts.verified ?? 0) + (counts.failed ?? 0) + (counts.cancelled ?? 0);
     if (ended < task.of) return;
-    this.#letGo(task.batchId);
+    letInputsGo(this.#room.content, log, task.batchId);
     policy.endDeal(task.batchId).catch((thrown: unknown) => {
       log.warn({ batchId: task.batchId, message: toAppError(thrown).message }, 'the spending limits were not written');
     });
     const said = batchSummary(task, counts);
     if (said) this.#room.notify(said.level, said.title, said.body, task.taskId);
-  }
-
-  /** Inputs of an ended submission may be evicted. */
-  #letGo(batchId: string): void {
-    const { content, log } = this.#room;
-    const pin = inputsPin(batchId);
-    for (const root of content.roots()) {
-      if (!root.pins.includes(pin)) continue;
-      content.unpin(root.cid, pin).catch((thrown: unknown) => {
-        log.warn({ cid: root.cid, message: toAppError(thrown).message }, 'an input was not let go');
-      });
-    }
   }
 
   #addressOrNull(): Address | null {
@@ -435,20 +270,3 @@ export class JobDesk {
 }
 
 const isJobEvent = (event: ChainEvent): event is JobEvent => 'jobId' in event && 'renter' in event;
-
-/** Secrets are not kept with a job, so they are not compared. */
-function isSameFile(one: JobFile, other: JobFile): boolean {
-  return canonicalJson({ ...one, secrets: null }) === canonicalJson({ ...other, secrets: null });
-}
-
-const usedForAnother = (): AppError =>
-  new AppError('conflict', 'This command id was used for another job.', {
-    field: 'commandId',
-    next: 'Submit with a new command id.',
-  });
-
-function bountyOf(file: JobFile, token: Token): bigint {
-  const bounty = parseAmount(file.bounty, token.decimals, 'bounty');
-  if (bounty > 0n) return bounty;
-  throw new AppError('bad-input', 'A job needs a bounty: nobody works for nothing.', { field: 'bounty' });
-}

@@ -1,9 +1,10 @@
-import type { Address, Bytes32 } from '../../shared/ids.ts';
+import type { Bytes32 } from '../../shared/ids.ts';
 import { insist } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { termsPartsOf } from './assign-task.ts';
 import type { cachedRequirements, FlowRoom } from './job-desk-room.ts';
+import type { JobMoney } from './job-money.ts';
 import { waitingTerms } from './make-terms.ts';
 import { CANCELLED } from './task-facts.ts';
 import type { TaskFlow } from './task-flow.ts';
@@ -20,7 +21,7 @@ export class Poster {
   readonly #room: FlowRoom;
   readonly #requirements: ReturnType<typeof cachedRequirements>;
   readonly #flows: () => Iterable<TaskFlow>;
-  readonly #bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
+  readonly #money: JobMoney;
   readonly #failures = new Map<string, number>();
   /** Of its own: a post that waits for money holds up no payment and no challenge. */
   readonly #batcher: CallBatcher;
@@ -32,14 +33,14 @@ export class Poster {
     room: FlowRoom;
     requirements: ReturnType<typeof cachedRequirements>;
     flows: () => Iterable<TaskFlow>;
-    bountyOf: (flow: TaskFlow) => { token: Address; bounty: bigint };
+    money: JobMoney;
   }) {
     this.#room = parts.room;
     const { account, chain, log } = parts.room;
     this.#batcher = new CallBatcher({ sender: account, calls: chain.calls, log });
     this.#requirements = parts.requirements;
     this.#flows = parts.flows;
-    this.#bountyOf = parts.bountyOf;
+    this.#money = parts.money;
   }
 
   /** Posts what waits, several in one transaction. */
@@ -72,7 +73,8 @@ export class Poster {
       ledger.transaction(() => {
         for (const flow of group) {
           if (flow.task.phase !== 'waiting') continue;
-          const money = this.#bountyOf(flow);
+          const { token, bounty } = this.#money.bountyOf(flow.file);
+          const money = { token: token.address, bounty };
           const nonce = `${flow.taskId}:${crypto.randomUUID()}`;
           const parts = termsPartsOf(this.#room, flow, money, requirements, nonce);
           const terms = waitingTerms(parts, flow.file.assignment);
