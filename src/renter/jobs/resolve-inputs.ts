@@ -48,9 +48,9 @@ export async function resolveInputs(
     try {
       resolved.push(await resolveInput(content, input, pin, signal));
     } catch (thrown) {
-      const { code, message, next, cause } = toAppError(thrown);
+      const { code, message, next, cause, field } = toAppError(thrown);
       throw new AppError(code, `Input ${input.path}: ${message}`, {
-        field: `inputs[${index}]`,
+        field: `inputs[${index}]${field === 'upload' ? '.upload' : ''}`,
         cause,
         ...(next === undefined ? {} : { next }),
       });
@@ -126,7 +126,14 @@ async function resolveInput(
     await content.pin(input.content, pin);
     return own(input.content);
   }
-  const place = path.resolve(input.upload);
+  const place = input.upload;
+  // Against this process's working folder it would be another file than its writer meant; the command line writes it whole.
+  if (!path.isAbsolute(place)) {
+    throw new AppError('bad-input', `the path ${place.slice(0, 200)} does not say which folder it starts in.`, {
+      field: 'upload',
+      next: 'Choose the file or folder here, or write its whole path.',
+    });
+  }
   const found = await stat(place).catch((thrown: unknown) => {
     throw new AppError('not-found', `${place} cannot be read.`, { cause: thrown, next: 'Check the path.' });
   });
