@@ -120,7 +120,7 @@ test.describe('the real thing', () => {
     const phase = page.locator('.phase[role=status]');
     await expect(phase).toContainText('The program ended with exit code 3.');
     await expect(page.getByRole('log')).toContainText('no luck');
-    await page.getByRole('button', { name: 'Accept and pay' }).click();
+    await page.getByRole('button', { name: 'Accept and pay', exact: true }).click();
     await expect(phase).toContainText('was paid', { timeout: 30_000 });
     await expect(page.locator('.facts').getByText('Paid')).toBeVisible();
     await page.getByRole('button', { name: 'Show one that needs you' }).click({ timeout: 60_000 });

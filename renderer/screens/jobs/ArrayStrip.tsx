@@ -58,10 +58,10 @@ export function ArrayStrip({ job, alone, onAlone }: ArrayStripProps) {
             Show one that needs you
           </Button>
         )}
-        {review > 0 ? (
+        {review > 1 ? (
           <EachTask
             {...{ batchId, many: review, status: 'completed', isMeant: waitsForOwner, done: 'accepted' }}
-            label={`Accept and pay ${review === 1 ? 'the one that waits' : `all ${review.toLocaleString('en')} that wait`} for you`}
+            label={`Accept and pay all ${review.toLocaleString('en')} that wait for you`}
             act={(taskId) => client.jobs.accept({ taskId, commandId: newCommandId() })}
           />
         ) : null}
