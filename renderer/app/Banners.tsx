@@ -5,7 +5,7 @@ import { useStatus } from '../state/status.ts';
 import { CommandLine } from '../parts/CopyButton.tsx';
 import { Note } from '../parts/Note.tsx';
 import { ProgressLine } from '../parts/ProgressLine.tsx';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 /** What every screen must say while it is so: practice money, a lost line, a network that is not there. */
 export function Banners() {

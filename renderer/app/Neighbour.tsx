@@ -6,7 +6,7 @@ import { StateMark } from '../parts/StateMark.tsx';
 import { useApi } from '../state/host.ts';
 import { goTo } from '../state/screen.ts';
 import { useNetwork } from '../state/status.ts';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 const WORDS = { off: 'Off', starting: 'Starting', on: 'On', failed: 'Failed' } as const;
 const SHAPES = { off: 'off', starting: 'wait', on: 'flow', failed: 'stop' } as const;

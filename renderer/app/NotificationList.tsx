@@ -8,7 +8,7 @@ import { useApi, useClient } from '../state/host.ts';
 import { useStream } from '../state/live.ts';
 import { usePreferences } from '../state/preferences.ts';
 import { hrefTo } from '../state/screen.ts';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 import { clockTime } from '../view/moment.ts';
 
 type Notice = ApiOutputs['system']['notifications'][number];

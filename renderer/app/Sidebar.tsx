@@ -5,7 +5,7 @@ import { hrefTo, usePlace } from '../state/screen.ts';
 import { SCREENS, type ScreenName } from '../view/screens.ts';
 import { useJobs, useRentals, useStatus } from '../state/status.ts';
 import { openJobs } from '../view/job-words.ts';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 import { useLine } from '../state/host-connection.ts';
 import { SCREEN_KEYS } from './shortcuts.ts';
 

@@ -1,6 +1,6 @@
 import type { Offer } from '../../src/api/contract.ts';
 import { isProcessor, machineText } from '../view/machine.ts';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 interface MachineNameProps {
   machine: Pick<Offer, 'gpuType' | 'gpuModel' | 'gpuCount'>;

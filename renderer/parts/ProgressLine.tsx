@@ -1,6 +1,6 @@
 import type { Progress } from '../../src/shared/ready-check.ts';
 import { formatBytes } from '../../src/shared/units.ts';
-import { plainText } from '../view/plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 const amountOf = (value: number, unit: Progress['unit']) =>
   unit === 'bytes' ? formatBytes(value) : value.toLocaleString('en');

@@ -1,5 +1,5 @@
 import { toAppError } from '../../src/shared/errors.ts';
-import { plainText } from './plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 export interface FailureView {
   code: string;

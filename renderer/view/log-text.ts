@@ -1,4 +1,4 @@
-import { withoutBidi } from './plain-text.ts';
+import { withoutBidi } from '../../src/shared/plain-text.ts';
 
 const ESCAPES = /\u001B\[[0-9;?]*[ -/]*[@-~]|\u001B\][^\u0007\u001B]*(?:\u0007|\u001B\\)|\u001B[@-Z\\^_]/g;
 /** The beginning of an escape sequence whose end has not come yet. */

@@ -1,5 +1,5 @@
 import type { Offer } from '../../src/api/contract.ts';
-import { plainText } from './plain-text.ts';
+import { plainText } from '../../src/shared/plain-text.ts';
 
 type Machine = Pick<Offer, 'gpuType' | 'gpuModel' | 'gpuCount'>;
 

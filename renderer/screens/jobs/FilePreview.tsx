@@ -6,7 +6,7 @@ import { FailureNote } from '../../parts/Note.tsx';
 import { TableWrap } from '../../parts/TableWrap.tsx';
 import { useApi } from '../../state/host.ts';
 import { fromBase64 } from '../../view/bytes.ts';
-import { plainText, withoutBidi } from '../../view/plain-text.ts';
+import { plainText, withoutBidi } from '../../../src/shared/plain-text.ts';
 import { imageType, parseCsv, parseNotebook, previewKind } from '../../view/previews.ts';
 
 /** More of a file than this is not shown. */

@@ -7,7 +7,7 @@ import { FailureNote } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { newCommandId, useClient } from '../../state/host.ts';
 import { toBase64 } from '../../view/bytes.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { DraftInput } from './job-draft.ts';
 
 /** As base64 in a call it has to stay below the largest frame that a host takes, one MiB. */

@@ -5,7 +5,7 @@ import { formatBytes } from '../../../src/shared/units.ts';
 import { CopyButton } from '../../parts/CopyButton.tsx';
 import { Facts } from '../../parts/Figure.tsx';
 import { exactTime } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** What was posted; nothing of it can change. */
 export function JobAgreement({ job }: { job: Job }) {

@@ -12,7 +12,7 @@ import { newCommandId, useApi, useClient } from '../../state/host.ts';
 import { useLiveQuery } from '../../state/live.ts';
 import { goTo } from '../../state/screen.ts';
 import { jobIsOver, jobTitle, jobWords, workText } from '../../view/job-words.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { ArrayStrip } from './ArrayStrip.tsx';
 import { JobAgreement } from './JobAgreement.tsx';
 import { JobLog } from './JobLog.tsx';

@@ -6,7 +6,7 @@ import { StateMark } from '../../parts/StateMark.tsx';
 import { hrefTo } from '../../state/screen.ts';
 import { batchTrouble, batchWords, endedText, jobName, jobTitle, jobWords } from '../../view/job-words.ts';
 import { clockTime } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { JobLine } from './job-pages.ts';
 
 interface JobListProps {

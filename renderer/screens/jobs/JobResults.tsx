@@ -10,7 +10,7 @@ import { FailureNote } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { useApi, useClient } from '../../state/host.ts';
 import { fromBase64 } from '../../view/bytes.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { FilePreview } from './FilePreview.tsx';
 
 /** More files than this are not listed one by one. */

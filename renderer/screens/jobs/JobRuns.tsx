@@ -5,7 +5,7 @@ import { formatSeconds } from '../../../src/shared/time.ts';
 import { Blank } from '../../parts/Blank.tsx';
 import { Note } from '../../parts/Note.tsx';
 import { TableWrap } from '../../parts/TableWrap.tsx';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** Every provider that had this task, and what checking its result found. */
 export function JobRuns({ job }: { job: Job }) {

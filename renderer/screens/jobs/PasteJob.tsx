@@ -8,7 +8,7 @@ import { Facts } from '../../parts/Figure.tsx';
 import { FailureNote, Note } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
 import { workText } from '../../view/job-words.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { JobFileDraft } from './job-draft.ts';
 
 type Understood = ApiOutputs['jobs']['read'];

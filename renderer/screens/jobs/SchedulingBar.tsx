@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Choice } from '../../parts/Choice.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** How this computer chooses providers: by itself or when asked, and by which rule. */
 export function SchedulingBar() {

@@ -1,5 +1,5 @@
 import type { Job } from '../../../src/api/contract.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** Why nobody has it yet: how many offers fall out for which reason. */
 export function WaitingReasons({ reasons }: { reasons: Job['waiting'] }) {

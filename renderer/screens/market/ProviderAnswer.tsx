@@ -6,7 +6,7 @@ import type { RentalSpec } from '../../../src/shared/rental.ts';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { useApi } from '../../state/host.ts';
 import { failureView } from '../../view/failure.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** What the provider says over the direct line to exactly this, before anything is paid. */
 export function ProviderAnswer({ offerId, spec }: { offerId: Bytes32; spec: RentalSpec | null }) {

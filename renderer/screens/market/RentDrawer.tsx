@@ -12,7 +12,7 @@ import { useApi } from '../../state/host.ts';
 import { isProcessor } from '../../view/machine.ts';
 import { unitName } from '../../view/money-view.ts';
 import { dayOf } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { RentForm } from './RentForm.tsx';
 
 /** One offer, what renting it costs, and the button. */

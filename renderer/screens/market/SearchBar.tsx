@@ -3,7 +3,7 @@ import { IconSearch, IconX } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
 import { Choice } from '../../parts/Choice.tsx';
 import { useSearchWish } from '../../state/search-wish.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { readFilters, setFilter, setFree, type FilterKey } from '../../view/market-query.ts';
 
 interface SearchBarProps {

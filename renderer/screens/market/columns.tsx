@@ -8,7 +8,7 @@ import { StateMark } from '../../parts/StateMark.tsx';
 import { isProcessor } from '../../view/machine.ts';
 import { hourly } from '../../view/money-view.ts';
 import { dayOf } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { SortKey } from './MarketScreen.tsx';
 
 export const features = tableFeatures({});

@@ -6,7 +6,7 @@ import { CopyButton } from '../../parts/CopyButton.tsx';
 import { Facts } from '../../parts/Figure.tsx';
 import { unitName } from '../../view/money-view.ts';
 import { exactTime } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** What both sides agreed on; nothing of it can change while the rental lives. */
 export function Agreement({ rental }: { rental: Rental }) {

@@ -7,7 +7,7 @@ import { StateMark } from '../../parts/StateMark.tsx';
 import { useClient } from '../../state/host.ts';
 import { useLine } from '../../state/host-connection.ts';
 import { failureView } from '../../view/failure.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { runSession } from './terminal-session.ts';
 import { createTerminal, type TerminalView } from './terminal-view.ts';
 

@@ -13,7 +13,7 @@ import { useApi, useClient } from '../../state/host.ts';
 import { useLiveQuery } from '../../state/live.ts';
 import { machineText } from '../../view/machine.ts';
 import { phaseWords } from '../../view/phase-words.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { Agreement } from './Agreement.tsx';
 import { EndDialog } from './EndDialog.tsx';
 import { ExtendDialog } from './ExtendDialog.tsx';

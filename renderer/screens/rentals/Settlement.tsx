@@ -4,7 +4,7 @@ import { Amount } from '../../parts/Amount.tsx';
 import { Facts } from '../../parts/Figure.tsx';
 import { TransactionLink } from '../../parts/TransactionLink.tsx';
 import { exactTime } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 interface SettlementProps {
   rental: Rental;

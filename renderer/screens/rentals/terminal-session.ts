@@ -1,7 +1,7 @@
 import type { Terminal } from '@xterm/xterm';
 import type { ApiClient, ApiOutputs } from '../../../src/api/contract.ts';
 import type { Bytes32 } from '../../../src/shared/ids.ts';
-import { withoutBidi } from '../../view/plain-text.ts';
+import { withoutBidi } from '../../../src/shared/plain-text.ts';
 import { fromBase64, inputChunks, toBase64 } from '../../view/bytes.ts';
 
 type Frame = ApiOutputs['rentals']['terminal'] extends AsyncIterable<infer Item> ? Item : never;

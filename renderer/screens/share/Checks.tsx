@@ -7,7 +7,7 @@ import { CommandLine } from '../../parts/CopyButton.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useApi } from '../../state/host.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 const ICONS = { ok: IconCircleCheck, warn: IconAlertTriangle, fail: IconXboxX };
 const WORDS = { ok: 'Ready', warn: 'Could be better', fail: 'Missing' };

@@ -9,7 +9,7 @@ import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useClient } from '../../state/host.ts';
 import { useStream } from '../../state/live.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { remember, type Readings } from './readings.ts';
 
 type Device = ApiOutputs['gpu']['list'][number];

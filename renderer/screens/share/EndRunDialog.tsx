@@ -5,7 +5,7 @@ import { FailureNote } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
 import { clockTime } from '../../view/moment.ts';
 import { moneyText } from '../../view/money-view.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 interface EndRunDialogProps {
   run: WorkStatus['running'][number];

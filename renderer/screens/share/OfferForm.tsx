@@ -6,7 +6,7 @@ import { LoadingRows } from '../../parts/Blank.tsx';
 import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useNetwork } from '../../state/status.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { OfferDraft, OfferFields } from './offer-draft.ts';
 
 const UNITS = [

@@ -7,7 +7,7 @@ import { Panel } from '../../parts/Panel.tsx';
 import { StateMark } from '../../parts/StateMark.tsx';
 import { unitName } from '../../view/money-view.ts';
 import { dayOf } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 
 /** The offer as everybody sees it while sharing is on. */
 export function PublishedOffer({ offer }: { offer: Offer }) {

@@ -12,7 +12,7 @@ import { useNetwork } from '../../state/status.ts';
 import { isProcessor } from '../../view/machine.ts';
 import { moneyText, unitName } from '../../view/money-view.ts';
 import { clockTime, secondsUntilTomorrow } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import type { OfferDraft } from './offer-draft.ts';
 import { StopDialog } from './StopDialog.tsx';
 

@@ -8,7 +8,7 @@ import { Panel } from '../../parts/Panel.tsx';
 import { newCommandId, useApi, useClient } from '../../state/host.ts';
 import { useLiveQuery } from '../../state/live.ts';
 import { moneyText } from '../../view/money-view.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { StakeForm } from './StakeForm.tsx';
 import { WorkFigures } from './WorkFigures.tsx';
 import { WorkRuns } from './WorkRuns.tsx';

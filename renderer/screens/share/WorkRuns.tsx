@@ -6,7 +6,7 @@ import { formatSeconds } from '../../../src/shared/time.ts';
 import { Amount } from '../../parts/Amount.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
 import { clockTime } from '../../view/moment.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { EndRunDialog } from './EndRunDialog.tsx';
 
 type Run = WorkStatus['running'][number];

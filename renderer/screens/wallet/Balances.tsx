@@ -9,7 +9,7 @@ import { toastDone } from '../../parts/toast-done.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { Panel } from '../../parts/Panel.tsx';
 import { useApi } from '../../state/host.ts';
-import { plainText } from '../../view/plain-text.ts';
+import { plainText } from '../../../src/shared/plain-text.ts';
 import { MoveDialog, type Move } from './MoveDialog.tsx';
 
 type Balance = ApiOutputs['wallet']['balances'][number];
