@@ -4,6 +4,7 @@ import path from 'node:path';
 import {
   BrowserWindow,
   MessageChannelMain,
+  Notification,
   app,
   dialog,
   protocol,
@@ -75,6 +76,7 @@ export function electronPorts(dist: string, hostArgs: readonly string[]): ShellP
       return response === 1;
     },
     openExternal: (url) => shell.openExternal(url),
+    notify: ({ title, body }, onClick) => notify(title, body, onClick),
     seal: (text) => (hasKeychain() ? safeStorage.encryptString(text).toString('base64') : null),
     unseal(sealed) {
       try {
@@ -149,7 +151,25 @@ function openWindow(dist: string): ShellWindow {
       window.show();
       window.focus();
     },
+    isFocused: () => window.isFocused(),
+    goTo(url) {
+      // The very same address would be loaded anew.
+      if (webContents.getURL() !== url) void window.loadURL(url).catch(() => undefined);
+    },
   };
+}
+
+/** Kept: one that is collected as garbage hears no click. Not every system says that one was closed. */
+const shown: Notification[] = [];
+const MAX_SHOWN = 20;
+
+function notify(title: string, body: string, onClick: () => void): void {
+  if (!Notification.isSupported()) return;
+  const notification = new Notification({ title, body });
+  notification.on('click', onClick);
+  shown.push(notification);
+  if (shown.length > MAX_SHOWN) shown.shift();
+  notification.show();
 }
 
 function forkHost(file: string, args: readonly string[]): HostProcess {

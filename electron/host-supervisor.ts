@@ -1,4 +1,5 @@
 import { assertNever } from '../src/shared/errors.ts';
+import type { Notice } from '../src/api/announcements.ts';
 import { HEARTBEAT_LOST_MS, hostToShellSchema } from '../src/api/shell-messages.ts';
 import type { HostProcess, Port, ShellPorts } from './shell-ports.ts';
 
@@ -11,6 +12,8 @@ export type HostState =
 export interface HostSupervisor {
   readonly state: HostState;
   onState(listener: (state: HostState) => void): void;
+  /** What the host says has happened. */
+  onNotice(listener: (notice: Notice) => void): void;
   /** Gives a port to the host, now or as soon as it is ready; a newer port replaces one that still waits. */
   connect(port: Port): void;
   /** Starts anew after `failed`. */
@@ -39,6 +42,7 @@ export function superviseHost(ports: Ports): HostSupervisor {
   let retryAsked = false;
   let stopping: { promise: Promise<void>; done: () => void } | null = null;
   const listeners = new Set<(state: HostState) => void>();
+  const noticed = new Set<(notice: Notice) => void>();
 
   const set = (next: HostState) => {
     current = next;
@@ -93,6 +97,9 @@ export function superviseHost(ports: Ports): HostSupervisor {
         case 'open':
           process.send({ type: 'secret', id: message.id, text: ports.unseal(message.text) });
           break;
+        case 'notice':
+          for (const listener of noticed) listener(message);
+          break;
         default:
           assertNever(message);
       }
@@ -143,6 +150,9 @@ export function superviseHost(ports: Ports): HostSupervisor {
     },
     onState(listener) {
       listeners.add(listener);
+    },
+    onNotice(listener) {
+      noticed.add(listener);
     },
     connect(port) {
       waiting?.close();

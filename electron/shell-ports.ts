@@ -2,6 +2,7 @@
  * The parts of Electron this shell uses, and nothing else. The real ones are in electron-ports.ts; the logic is tested
  * against a stand-in of the same types.
  */
+import type { Announcement } from '../src/api/announcements.ts';
 import type { ShellToHost } from '../src/api/shell-messages.ts';
 
 /** One end of a MessageChannelMain; only ever handed on. */
@@ -35,6 +36,10 @@ export interface ShellWindow {
   onCrashed(listener: () => void): void;
   /** Restores, shows and focuses. */
   present(): void;
+  /** Shown, and what the keyboard goes to. */
+  isFocused(): boolean;
+  /** To another place of the page that is open, without loading the page again. */
+  goTo(url: string): void;
 }
 
 export interface ShellRequest {
@@ -60,6 +65,8 @@ export interface ShellPorts {
   /** Asks before the browser is opened. */
   confirm(question: { title: string; detail: string; yes: string }): Promise<boolean>;
   openExternal(url: string): Promise<void>;
+  /** A notification of the operating system, where it has such and allows it; its text is plain already. */
+  notify(announcement: Announcement, onClick: () => void): void;
   /** null where there is no real keychain. */
   seal(text: string): string | null;
   unseal(sealed: string): string | null;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { APART_MS, GATHER_MS } from '../src/api/announcements.ts';
 import { HEARTBEAT_EVERY_MS, HEARTBEAT_LOST_MS } from '../src/api/shell-messages.ts';
 import { dataDirOf } from './arguments.ts';
 import { MAX_RESTARTS } from './host-supervisor.ts';
@@ -232,6 +233,67 @@ describe('watching over the host', () => {
       { type: 'secret', id: 2, text: 'key' },
       { type: 'secret', id: 3, text: null },
     ]);
+  });
+});
+
+describe('notifications of the operating system', () => {
+  const done = (taskId: string) => ({
+    type: 'notice' as const,
+    level: 'success' as const,
+    title: `“${taskId}” is done`,
+    body: 'Paid.',
+    rentalId: null,
+    taskId,
+  });
+
+  test('what happens behind the owner’s back is told, several at once as one; a click leads to it', async () => {
+    const electron = await running();
+    const host = lastHost(electron);
+    for (const task of ['job-1', 'job-2', 'job-3']) host.say(done(task));
+    expect(electron.announced).toEqual([]);
+    electron.advance(GATHER_MS);
+    expect(electron.announced.map(({ announcement }) => announcement)).toEqual([
+      { title: '“job-1” is done', body: 'Paid.\nAnd 2 more.', place: '#/jobs/job-1' },
+    ]);
+    electron.announced[0]?.click();
+    expect(lastWindow(electron).loads).toEqual([HOME, `${HOME}#/jobs/job-1`]);
+    expect(lastWindow(electron).presented).toBe(1);
+    expect(electron.windows).toHaveLength(1);
+  });
+
+  test('without a window it is told too, and a click opens one there', async () => {
+    const electron = await running({ platform: 'darwin' });
+    lastWindow(electron).close();
+    electron.allClosed();
+    lastHost(electron).say({ ...done('job-1'), taskId: null, rentalId: '0xabcd' });
+    electron.advance(GATHER_MS);
+    electron.announced[0]?.click();
+    expect(electron.windows).toHaveLength(2);
+    expect(lastWindow(electron).loads).toEqual([`${HOME}#/rentals/0xabcd`]);
+    lastWindow(electron).finishLoading();
+    expect(connections(lastHost(electron))).toEqual([['host 0'], ['host 1']]);
+  });
+
+  test('nothing while the window has the focus, and nothing that is malformed', async () => {
+    const electron = await running();
+    lastWindow(electron).focused = true;
+    lastHost(electron).say(done('job-1'));
+    electron.advance(APART_MS);
+    lastWindow(electron).focused = false;
+    lastHost(electron).say({ ...done('job-1'), title: 'x'.repeat(1_000_000) });
+    lastHost(electron).say({ type: 'notice' });
+    electron.advance(APART_MS);
+    expect(electron.announced).toEqual([]);
+  });
+
+  test('while the host cannot run, a click only shows why', async () => {
+    const electron = await running();
+    lastHost(electron).say(done('job-1'));
+    electron.advance(GATHER_MS);
+    lastHost(electron).say({ type: 'fatal', message: 'The disk is full.' });
+    electron.announced[0]?.click();
+    expect(lastWindow(electron).loads).toEqual([HOME, FAILED]);
+    expect(lastWindow(electron).presented).toBe(1);
   });
 });
 

@@ -1,3 +1,4 @@
+import { gatherNotices } from '../src/api/announcements.ts';
 import { superviseHost } from './host-supervisor.ts';
 import type { HostSupervisor } from './host-supervisor.ts';
 import { FAILED, HOME, RETRY, answerPage, externalLink, isOwnPage } from './pages.ts';
@@ -52,9 +53,25 @@ export async function runShell(ports: ShellPorts): Promise<void> {
     // The page that lost its host gets a port to the new one; a page that loads meanwhile asks for its own.
     if (state === 'restarting' && window) connect(window, supervisor);
   });
+  const notices = gatherNotices({
+    after: (ms, run) => ports.after(ms, run),
+    nowMs: () => ports.nowMs(),
+    isLooking: () => window?.isFocused() ?? false,
+    show: (announcement) => ports.notify(announcement, () => presentAt(announcement.place)),
+  });
+  supervisor.onNotice((notice) => notices.hear(notice));
   window = open(supervisor);
 
-  function open(to: HostSupervisor): ShellWindow {
+  function presentAt(place: string) {
+    if (!window) {
+      window = open(supervisor, place);
+      return;
+    }
+    if (place !== '' && supervisor.state.state !== 'failed') window.goTo(HOME + place);
+    window.present();
+  }
+
+  function open(to: HostSupervisor, place = ''): ShellWindow {
     const opened = ports.openWindow();
     opened.onNavigate((url) => {
       if (url === RETRY) {
@@ -75,7 +92,7 @@ export async function runShell(ports: ShellPorts): Promise<void> {
     opened.onClosed(() => {
       if (window === opened) window = null;
     });
-    opened.load(to.state.state === 'failed' ? FAILED : HOME);
+    opened.load(to.state.state === 'failed' ? FAILED : HOME + place);
     return opened;
   }
 

@@ -1,4 +1,5 @@
 /** A stand-in for Electron, for tests: the shell's ports with everything that happened laid open. Time moves by hand. */
+import type { Announcement } from '../src/api/announcements.ts';
 import type { HostToShell, ShellToHost } from '../src/api/shell-messages.ts';
 import type { HostProcess, Port, ShellPorts, ShellRequest, ShellWindow } from './shell-ports.ts';
 
@@ -19,6 +20,7 @@ export interface StandInWindow extends ShellWindow {
   loads: string[];
   ports: StandInPort[];
   presented: number;
+  focused: boolean;
   finishLoading(): void;
   /** True when the shell lets the page go there. */
   navigate(url: string): boolean;
@@ -34,6 +36,7 @@ export interface StandIn {
   channels: { page: StandInPort; host: StandInPort }[];
   opened: string[];
   asked: string[];
+  announced: { announcement: Announcement; click: () => void }[];
   quits: number;
   /** The answer to the next questions. */
   agree: boolean;
@@ -71,6 +74,7 @@ export function standIn(
     channels: [],
     opened: [],
     asked: [],
+    announced: [],
     quits: 0,
     agree: false,
     second: () => second.emit(),
@@ -126,6 +130,7 @@ export function standIn(
         all.opened.push(url);
         return Promise.resolve();
       },
+      notify: (announcement, click) => void all.announced.push({ announcement, click }),
       seal: (text) => `sealed ${text}`,
       unseal: (sealed) => (sealed.startsWith('sealed ') ? sealed.slice(7) : null),
       readFile: (file) =>
@@ -159,6 +164,7 @@ function openWindow(all: StandIn): StandInWindow {
     loads: [],
     ports: [],
     presented: 0,
+    focused: false,
     load: (url) => void window.loads.push(url),
     sendPort: (port) => void window.ports.push(port as StandInPort),
     onLoaded: loaded.on,
@@ -169,6 +175,8 @@ function openWindow(all: StandIn): StandInWindow {
     onClosed: closed.on,
     onCrashed: crashed.on,
     present: () => void (window.presented += 1),
+    isFocused: () => window.focused,
+    goTo: (url) => void window.loads.push(url),
     finishLoading: () => loaded.emit(window.loads.at(-1) ?? ''),
     navigate: (url) => allow?.(url) ?? true,
     open: opens.emit,

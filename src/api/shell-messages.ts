@@ -9,6 +9,9 @@ import { z } from 'zod';
 export const HEARTBEAT_EVERY_MS = 2000;
 export const HEARTBEAT_LOST_MS = 15_000;
 
+/** Longest title or body of a notice, in UTF-16 units. */
+export const MAX_NOTICE_TEXT = 2000;
+
 /** The shell's words to the host. `connect` carries exactly one MessagePortMain in the event's `ports`. */
 export const shellToHostSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('connect') }),
@@ -27,5 +30,14 @@ export const hostToShellSchema = z.discriminatedUnion('type', [
   /** It cannot run and a restart would not help: one sentence for a person, and the next step where there is one. */
   z.object({ type: z.literal('fatal'), message: z.string().max(2000), next: z.string().max(2000).optional() }),
   z.object({ type: z.enum(['seal', 'open']), id: z.int(), text: z.string().max(20_000) }),
+  /** Something happened. The shell decides whether the operating system says so; strangers' words may be in it. */
+  z.object({
+    type: z.literal('notice'),
+    level: z.enum(['info', 'success', 'warning', 'error']),
+    title: z.string().max(MAX_NOTICE_TEXT),
+    body: z.string().max(MAX_NOTICE_TEXT),
+    rentalId: z.string().max(100).nullable(),
+    taskId: z.string().max(100).nullable(),
+  }),
 ]);
 export type HostToShell = z.infer<typeof hostToShellSchema>;

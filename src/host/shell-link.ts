@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { WebSocket } from 'ws';
-import { HEARTBEAT_EVERY_MS, shellToHostSchema, type HostToShell } from '../api/shell-messages.ts';
+import { connectMessagePort } from '../api/client.ts';
+import { HEARTBEAT_EVERY_MS, MAX_NOTICE_TEXT, shellToHostSchema, type HostToShell } from '../api/shell-messages.ts';
 import { RPC_PROTOCOL, TOKEN_PROTOCOL_PREFIX } from '../api/wire.ts';
+import type { ApiClient, ApiOutputs } from '../api/contract.ts';
 import { AppError, toAppError } from '../shared/errors.ts';
+import { systemClock } from '../shared/time.ts';
 import { readHostInfo } from './lock.ts';
 import type { RunningHost, RunOptions } from './run-host.ts';
 import { serveMessagePort, type EventPort, type MainPort } from './transport/message-port.ts';
@@ -98,6 +101,24 @@ const ownDoors = (host: RunningHost): Doors => ({
   ended: host.stopAsked.then(() => 0),
 });
 
+type Notification = ApiOutputs['system']['notifications'][number];
+
+/**
+ * Tells the shell what happens, as a window of its own would hear it; what has happened since `since` (unix seconds) comes
+ * first. Ends with the line.
+ */
+async function passNotices(client: ApiClient, since: number, say: (message: HostToShell) => void): Promise<void> {
+  const pass = ({ level, title, body, rentalId, taskId }: Notification) => {
+    const cut = (text: string) => text.slice(0, MAX_NOTICE_TEXT);
+    say({ type: 'notice', level, title: cut(title), body: cut(body), rentalId, taskId });
+  };
+  const coming = await client.system.watchNotifications();
+  const early = (await client.system.notifications()).filter(({ at }) => at >= since);
+  for (const notice of early.toReversed()) pass(notice);
+  const told = new Set(early.map(({ id }) => id));
+  for await (const notice of coming) if (!told.has(notice.id)) pass(notice);
+}
+
 /**
  * Runs a host for the desktop shell and answers the ports it hands over. Resolves with the exit code once the shell, or
  * some door, has asked it to stop.
@@ -124,11 +145,15 @@ export async function runForShell(
     else if (doors) for (const port of ports) doors.serve(port);
     else early.push(...ports);
   });
+  const since = systemClock.now();
+  const { port1, port2 } = new MessageChannel();
   const beat = setInterval(() => say({ type: 'heartbeat' }), HEARTBEAT_EVERY_MS);
   try {
     doors = await run({ ...options, secrets }).then(ownDoors, (thrown: unknown) => attachTo(options.dataDir, thrown));
     for (const port of early.splice(0)) doors.serve(port);
     say({ type: 'ready' });
+    doors.serve(port1);
+    passNotices(connectMessagePort(port2).client, since, say).catch(() => undefined);
     const code = await Promise.race([stopAsked, doors.ended]);
     await doors.close();
     return code;
@@ -138,5 +163,6 @@ export async function runForShell(
     return 1;
   } finally {
     clearInterval(beat);
+    port2.close();
   }
 }

@@ -74,6 +74,42 @@ test('a host that runs already is attached to; when it ends this process ends to
 
 const refuse = () => Promise.reject(new AppError('disk-full', 'The disk is full.', { next: 'Free some space.' }));
 
+test('what happens is told to the shell, what happened while it started first, each once and cut to a length', async () => {
+  const notification = (id: string, title: string, ago = 0) => ({
+    id,
+    at: Math.floor(Date.now() / 1000) - ago,
+    level: 'success' as const,
+    title,
+    body: 'b'.repeat(5000),
+    rentalId: null,
+    taskId: 'task-1',
+  });
+  const { said, heard, exit, tell } = startUnderShell((options) =>
+    runHost({
+      ...options,
+      create({ dataDir: dir }) {
+        const { services } = createFakeHost({ dataDir: dir });
+        const early = notification('1', 'while it started', -1);
+        const system = {
+          ...services.system,
+          notifications: () => [early, notification('0', 'yesterday', 86_400)],
+          async *watchNotifications() {
+            yield await Promise.resolve(early);
+            yield notification('2', 'later');
+          },
+        };
+        return Promise.resolve({ services: { ...services, system }, close: () => Promise.resolve() });
+      },
+    }),
+  );
+  const told = () => said.filter((message) => message.type === 'notice');
+  while (told().length < 2) await once(heard, 'notice');
+  tell({ type: 'stop' });
+  expect(await exit).toBe(0);
+  expect(told().map(({ title }) => title)).toEqual(['while it started', 'later']);
+  expect(told()[0]).toMatchObject({ level: 'success', rentalId: null, taskId: 'task-1', body: 'b'.repeat(2000) });
+});
+
 test('what cannot run says so in one sentence', async () => {
   const { said, exit } = startUnderShell(refuse);
   expect(await exit).toBe(1);
