@@ -8,7 +8,9 @@ import { useApi, useClient } from '../state/host.ts';
 import { useStream } from '../state/live.ts';
 import { usePreferences } from '../state/preferences.ts';
 import { hrefTo } from '../state/screen.ts';
+import { tellDesktop } from '../state/desktop-notices.ts';
 import { plainText } from '../../src/shared/plain-text.ts';
+import { DesktopNotices } from './DesktopNotices.tsx';
 import { clockTime } from '../view/moment.ts';
 
 type Notice = ApiOutputs['system']['notifications'][number];
@@ -33,6 +35,7 @@ export function NotificationList() {
       queries.setQueryData<Notice[]>(api.system.notifications.queryKey(), (old = []) =>
         old.some((known) => known.id === notice.id) ? old : [notice, ...old].slice(0, KEPT),
       );
+      tellDesktop(notice);
       toasts.show({
         id: notice.id,
         title: plainText(notice.title, 100),
@@ -90,6 +93,7 @@ export function NotificationList() {
             </article>
           ))}
         </ScrollArea.Autosize>
+        <DesktopNotices />
       </Popover.Dropdown>
     </Popover>
   );

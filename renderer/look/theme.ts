@@ -1,4 +1,14 @@
-import { ActionIcon, Button, createTheme, Drawer, Menu, Modal, Tooltip, type MantineColorsTuple } from '@mantine/core';
+import {
+  ActionIcon,
+  Button,
+  createTheme,
+  Drawer,
+  Menu,
+  Modal,
+  Notification,
+  Tooltip,
+  type MantineColorsTuple,
+} from '@mantine/core';
 
 const amber: MantineColorsTuple = [
   '#fff6e5',
@@ -43,6 +53,7 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray', size: 32 } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 350, withArrow: false } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     Menu: Menu.extend({ defaultProps: { shadow: 'md' } }),
     Modal: Modal.extend({
       defaultProps: {

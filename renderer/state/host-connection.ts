@@ -44,7 +44,7 @@ export function startConnection(): void {
   });
 }
 
-const inShell = () => (window as { commonwatt?: ShellInfo }).commonwatt?.kind === 'electron';
+export const inShell = () => (window as { commonwatt?: ShellInfo }).commonwatt?.kind === 'electron';
 
 /** The shell posts a fresh port whenever the host (re)starts. */
 function listenForPort() {

@@ -1,4 +1,4 @@
-import { expect, test } from './window.ts';
+import { expect, expectAccessible, test } from './window.ts';
 
 test('keys go to every screen, and the title says where one is', async ({ open }) => {
   const { page } = await open({ sharing: true });
@@ -99,6 +99,63 @@ test('a notification about a job leads to it', async ({ open }) => {
   await page.getByRole('button', { name: 'Notifications, 3 new' }).click();
   await page.getByRole('link', { name: 'Open the job' }).click();
   await expect(page.getByRole('heading', { level: 2, name: 'Cluster the customers' })).toBeVisible();
+});
+
+test('a browser shows them on the desktop only once its owner said so, and not while the page is looked at', async ({
+  open,
+}) => {
+  const { page, host } = await open({ jobs: true });
+  await page.addInitScript(() => {
+    const at = { looking: false, asked: 0, shown: [] as { title: string; body: string; click: () => void }[] };
+    class Fake extends EventTarget {
+      static permission = 'default';
+      static requestPermission() {
+        at.asked += 1;
+        Fake.permission = 'granted';
+        return Promise.resolve('granted');
+      }
+      constructor(title: string, options: { body: string }) {
+        super();
+        at.shown.push({ title, body: options.body, click: () => this.dispatchEvent(new Event('click')) });
+      }
+      close() {}
+    }
+    Object.assign(window, { Notification: Fake, at });
+    document.hasFocus = () => at.looking;
+  });
+  await page.reload();
+  interface Seen {
+    at: { looking: boolean; asked: number; shown: { title: string; body: string; click: () => void }[] };
+  }
+  const seen = () => page.evaluate(() => (window as unknown as Seen).at);
+  const done = (id: string) =>
+    host.notify({
+      id,
+      at: Math.floor(Date.now() / 1000),
+      level: 'success',
+      title: `“${id}” is <b>done</b>`,
+      body: 'Paid.',
+      rentalId: null,
+      taskId: 'task-5',
+    });
+  await expect(page.locator('.frame')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Notifications, 2 new' })).toBeVisible();
+  done('before');
+  await page.getByRole('button', { name: 'Notifications, 3 new' }).click();
+  await expectAccessible(page);
+  await page.getByRole('switch', { name: /On the desktop too/ }).click();
+  expect((await seen()).asked).toBe(1);
+  await page.evaluate(() => ((window as unknown as Seen).at.looking = true));
+  done('looked-at');
+  await expect(page.getByRole('alert').filter({ hasText: 'looked-at' })).toBeVisible();
+  await page.evaluate(() => ((window as unknown as Seen).at.looking = false));
+  done('a');
+  done('b');
+  await expect.poll(async () => (await seen()).shown.length).toBe(1);
+  expect((await seen()).shown).toMatchObject([{ title: '“a” is ‹b›done‹/b›', body: 'Paid.\nAnd 1 more.' }]);
+  await page.evaluate(() => (window as unknown as Seen).at.shown[0]?.click());
+  await expect(page.getByRole('heading', { level: 2, name: 'Cluster the customers' })).toBeVisible();
+  expect(await page.evaluate(() => localStorage.getItem('commonwatt-preferences'))).toContain('"onDesktop":true');
 });
 
 test('the first run takes three steps, can be skipped, and does not come back', async ({ open }) => {
