@@ -324,6 +324,8 @@ describeUnless(anvilMissing(), 'jobs of a provider', () => {
       expect(await no({ minStake: 10n ** 25n })).toMatch(/staked less/);
       expect(await no({ gpuMemoryGb: 99 })).toMatch(/less than the job needs/);
       expect(await no({ deadline: world.clock.now() + 40 })).toMatch(/deadline/);
+      expect(await no({ deadline: world.clock.now() + 80 * 86_400 })).toMatch(/later than/);
+      expect(await no({ window: 14 * 86_400 })).toMatch(/wait 14 d/);
       expect(await no({ assignee: world.renter.account })).toMatch(/another provider/);
       expect(await no({ renter: world.provider.account })).toMatch(/Only its renter/);
       expect(await no({ bounty: 1n })).toMatch(/the bounty pays 1/);
@@ -530,6 +532,20 @@ describeUnless(anvilMissing(), 'jobs of a provider', () => {
       await world.jump(100);
       expect(await blamesRenter(kept)).toMatch(/inputs could not be had in time/);
       expect(await blamesRenter(silent)).toMatch(/did not send the secrets/);
+    });
+
+    test('however late the deadline is, no input is waited for longer than the job explains', async () => {
+      const mine = await world.renter.content.importBytes(Buffer.from('never handed out'));
+      const spec = world.spec({
+        inputs: [{ from: 'renter', path: 'x', cid: mine.cid, bytes: 16 }],
+        timeouts: { queueSeconds: 20 * 86_400, runSeconds: 60 },
+      });
+      const far = await world.assign(spec, { deadline: world.clock.now() + 20 * 86_400 });
+      await world.until(far.dealId, ({ detail }) => detail.startsWith('Waits:'));
+      await world.jump(7000);
+      expect(world.provider.ledger.runs.get(far.dealId)?.phase).toBe('fetching');
+      await world.jump(300);
+      expect(await blamesRenter(far)).toMatch(/inputs could not be had in time/);
     });
 
     test('a run that was lost is no result: it is run again, and where there is no time it fails', async () => {

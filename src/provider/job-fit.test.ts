@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ETH, type Address } from '../shared/ids.ts';
 import { jobSpecSchema } from '../shared/job-spec.ts';
 import { leastBondOf, type JobTerms } from '../shared/job-terms.ts';
+import { MIB } from '../shared/units.ts';
 import type { IndexedOffer } from '../store/market-rows.ts';
 import { misfit, priceOf, type Means } from './job-fit.ts';
 import { impossible, runEnv } from './run-plan.ts';
@@ -10,6 +11,8 @@ const ACCOUNT: Address = `0x${'aa'.repeat(20)}`;
 const OTHER: Address = `0x${'bb'.repeat(20)}`;
 const TOKEN: Address = `0x${'cc'.repeat(20)}`;
 const NOW = 1_000_000;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 
 const spec = jobSpecSchema.parse({
   work: { type: 'docker', image: 'busybox@sha256:' },
@@ -24,6 +27,7 @@ const terms = {
   bond: 100n,
   deadline: NOW + 1000,
   minRun: 600,
+  window: 1800,
   minStake: 100n,
   slashBps: 1000,
   gpuCount: 0,
@@ -87,6 +91,42 @@ describe('what an offer takes', () => {
   test('time: what the contract asks for, and what the run may take', () => {
     expect(why({ terms: { deadline: NOW + 599 } })).toMatch(/too late/);
     expect(why({ terms: { deadline: NOW + 610, minRun: 1 } })).toMatch(/its deadline is in/);
+  });
+
+  test('no stranger holds a unit and a bond for longer than the job explains', () => {
+    const upload = (bytes: number) => [{ from: 'renter', path: 'in', cid: `b${'a'.repeat(58)}`, bytes }];
+    const sure = { ...terms, assignee: ACCOUNT };
+    const most = 600 + 2 * HOUR;
+    expect(why({ terms: { ...sure, deadline: NOW + most } })).toBeNull();
+    expect(why({ terms: { ...sure, deadline: NOW + most + 1 } })).toMatch(/deadline is in 2 h 10 min, later than/);
+    expect(why({ terms: { ...sure, deadline: NOW + 90 * DAY } })).toMatch(/deadline is in 90 d/);
+    // The queue that the spec names, where anybody may take it: and not the one that only the terms do.
+    expect(why({ terms: { deadline: NOW + most + HOUR } })).toBeNull();
+    expect(why({ terms: { deadline: NOW + most + HOUR + 1 } })).toMatch(/later than/);
+    const timeouts = { queueSeconds: 10 * DAY, runSeconds: 600 };
+    expect(why({ terms: { deadline: NOW + 10 * DAY }, spec: { timeouts } })).toBeNull();
+    expect(why({ terms: { ...sure, deadline: NOW + 10 * DAY }, spec: { timeouts } })).toMatch(/later than/);
+    // Inputs take time, those that fit on the disk that is asked for.
+    const resources = { diskBytes: 3 * HOUR * MIB };
+    expect(
+      why({ terms: { ...sure, deadline: NOW + most + 3 * HOUR }, spec: { resources, inputs: upload(10 ** 15) } }),
+    ).toBeNull();
+    expect(
+      why({ terms: { ...sure, deadline: NOW + most + 3 * HOUR + 1 }, spec: { resources, inputs: upload(10 ** 15) } }),
+    ).toMatch(/later than/);
+    // Those who took a copy are held until the deadline, however few others come.
+    const verification = { tier: 'redundancy', copies: 2, agree: 2 };
+    const copies = { copies: 2, agree: 2, bounty: 1200n, window: 1800 };
+    expect(why({ terms: { ...copies, deadline: NOW + DAY }, spec: { timeouts, verification } })).toBeNull();
+    expect(why({ terms: { ...copies, deadline: NOW + 2 * DAY }, spec: { timeouts, verification } })).toMatch(
+      /copies wait for each other/,
+    );
+
+    expect(why({ terms: { window: DAY } })).toBeNull();
+    expect(why({ terms: { window: DAY + 1 } })).toMatch(/wait 1 d 0 h to be settled; 1 d 0 h are enough/);
+    expect(why({ terms: { window: 14 * DAY } })).toMatch(/wait 14 d 0 h to be settled/);
+    expect(why({ terms: { ...copies, window: HOUR }, spec: { verification } })).toBeNull();
+    expect(why({ terms: { ...copies, window: DAY }, spec: { verification } })).toMatch(/1 h 00 min are enough/);
   });
 
   test('hardware: count, memory, kind and model of the card', () => {

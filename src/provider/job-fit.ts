@@ -4,6 +4,7 @@ import { ETH, type Address } from '../shared/ids.ts';
 import { formatSeconds } from '../shared/time.ts';
 import type { Standing } from '../store/indexed-jobs.ts';
 import type { IndexedOffer } from '../store/market-rows.ts';
+import { heldTooLong } from './fair-time.ts';
 
 /** Between the end of the longest run and the deadline: packing, and a transaction. */
 const SUBMIT_SECONDS = 20;
@@ -57,7 +58,7 @@ function badTerms(terms: JobTerms, spec: JobSpec, account: Address, now: number)
   if (left < spec.timeouts.runSeconds + SUBMIT_SECONDS) {
     return `The job may run for ${formatSeconds(spec.timeouts.runSeconds)}, and its deadline is in ${formatSeconds(left)}.`;
   }
-  return null;
+  return heldTooLong(terms, spec, now);
 }
 
 function tooSmall(terms: JobTerms, { resources }: JobSpec, offer: IndexedOffer): string | null {

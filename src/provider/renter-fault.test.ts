@@ -37,7 +37,8 @@ test('a start: only what names a part of the spec is the renter’s', () => {
   }
 });
 
-test('patience: four fifths of the time', () => {
-  expect(patienceEnd(1000, 2000)).toBe(1800);
-  expect(patienceEnd(1000, 900)).toBe(1000);
+test('patience: four fifths of the time, and no longer than the job explains', () => {
+  expect(patienceEnd(1000, 2000, 5000)).toBe(1800);
+  expect(patienceEnd(1000, 900, 5000)).toBe(1000);
+  expect(patienceEnd(1000, 90 * 86_400, 5000)).toBe(6000);
 });

@@ -10,9 +10,12 @@ const PATIENCE = 0.8;
  */
 export class RenterFault extends AppError {}
 
-/** Unix seconds until which whatever the renter has to deliver is waited for. */
-export const patienceEnd = (createdAt: number, deadline: number): number =>
-  Math.floor(createdAt + Math.max(0, deadline - createdAt) * PATIENCE);
+/**
+ * Unix seconds until which whatever the renter has to deliver is waited for.
+ * @param most seconds: a deadline may lie far off, because of a queue for example, and waiting is not paid for
+ */
+export const patienceEnd = (createdAt: number, deadline: number, most: number): number =>
+  Math.floor(createdAt + Math.min(most, Math.max(0, deadline - createdAt) * PATIENCE));
 
 const OF_SOURCE: Record<JobInput['from'], ReadonlySet<ErrorCode>> = {
   url: new Set(['bad-input', 'not-found', 'not-allowed', 'over-limit']),

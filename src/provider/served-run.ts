@@ -12,6 +12,7 @@ import { formatAmount } from '../shared/money.ts';
 import type { Progress } from '../shared/ready-check.ts';
 import { backoffMs, delay } from '../shared/retry.ts';
 import type { JobRun, JobRunChange, JobRunPhase } from '../store/ledger.ts';
+import { workSeconds } from './fair-time.ts';
 import type { JobRoom } from './job-room.ts';
 import { fetchInputs } from './run-inputs.ts';
 import { mayShow, type RunMove } from './run-moves.ts';
@@ -182,7 +183,7 @@ export class ServedRun {
     if (this.isOver || this.#life.signal.aborted) return;
     this.#sender.tick();
     const late = this.#room.clock.now() - this.#run.submitDeadline;
-    if (!this.#isPatient) this.#patience?.abort();
+    if (this.#patience && !this.#isPatient) this.#patience.abort();
     if (late >= 0 && this.isWorking) void this.giveUp('The deadline passed before there was a result.');
     if (late >= LATE_SECONDS && this.#run.phase === 'submitting' && this.#onChainState() === 'assigned') {
       this.#fail(new AppError('timeout', 'The deadline passed before the result was on chain.'));
@@ -373,7 +374,8 @@ export class ServedRun {
   }
 
   get #isPatient(): boolean {
-    return this.#room.clock.now() < patienceEnd(this.#run.createdAt, this.#run.submitDeadline);
+    const { createdAt, submitDeadline } = this.#run;
+    return this.#room.clock.now() < patienceEnd(createdAt, submitDeadline, workSeconds(this.#spec()));
   }
 
   /** What only others can bring is waited for until there is just time left to say that it did not come. */
