@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AppError } from '../../src/shared/errors.ts';
-import { parseEnvironment, parsePorts, splitCommand } from './command-line.ts';
+import { joinCommand, parseEnvironment, parsePorts, splitCommand } from './command-line.ts';
 
 test('splits a command like a shell, without expanding anything', () => {
   expect(splitCommand('python train.py --name "my run" --x=\'a b\' a\\ b ""')).toEqual([
@@ -15,6 +16,15 @@ test('splits a command like a shell, without expanding anything', () => {
   expect(splitCommand('echo $HOME `id`')).toEqual(['echo', '$HOME', '`id`']);
   expect(splitCommand('   ')).toEqual([]);
   expect(() => splitCommand('echo "open')).toThrow(AppError);
+});
+
+test('words written as a line are read back as they are', () => {
+  expect(joinCommand(['a', 'b c', "it's", '', '\\'])).toBe(String.raw`a 'b c' 'it'\''s' '' '\'`);
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' })), (words) => {
+      expect(splitCommand(joinCommand(words))).toEqual(words);
+    }),
+  );
 });
 
 test('reads variables line by line and names the line that is wrong', () => {

@@ -33,6 +33,10 @@ export function splitCommand(line: string): string[] {
   return words;
 }
 
+/** The words as one line that `splitCommand` reads back as they are. */
+export const joinCommand = (words: readonly string[]): string =>
+  words.map((word) => (/^[^\s'"\\]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(' ');
+
 /**
  * `NAME=value`, one per line; empty lines and lines starting with # are skipped.
  * @throws AppError `bad-input` naming the line.

@@ -60,7 +60,7 @@ for (const scheme of ['dark', 'light'] as const) {
     await expect(page.getByRole('meter', { name: 'Tasks of the array that have ended' })).toBeVisible();
     await page.getByRole('button', { name: 'New job' }).click();
     await expect(page.getByText('Offers that could run it now')).toBeVisible();
-    await page.getByText('Payment, machine, variables, secrets, who may take it').click();
+    await page.getByText('Payment, machine, times, lists of values').click();
     await expectAccessible(page);
     await page.getByRole('tab', { name: 'Paste or open a file' }).click();
     await page.getByRole('textbox', { name: /docker run line/ }).fill('docker run --privileged alpine:3.22 true');

@@ -2,6 +2,7 @@ import { Button, FileButton, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { IconUpload, IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
+import type { JobFileInput } from '../../../src/shared/job-spec.ts';
 import { formatBytes } from '../../../src/shared/units.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { ProgressLine } from '../../parts/ProgressLine.tsx';
@@ -132,6 +133,13 @@ function InputFields({ input, onChange }: { input: DraftInput; onChange: (next: 
       </span>
     );
   }
+  if (input.from === 'file') {
+    return (
+      <span className="input-file">
+        <strong>{plainText(input.path, 60)}</strong> <span className="dim">{sortOf(input.input)}</span>
+      </span>
+    );
+  }
   const path = (
     <TextInput
       label="Becomes"
@@ -168,4 +176,12 @@ function InputFields({ input, onChange }: { input: DraftInput; onChange: (next: 
       />
     </>
   );
+}
+
+/** Where an input comes from that only a job file can name. */
+function sortOf(input: JobFileInput): string {
+  if ('upload' in input) return plainText(input.upload, 80);
+  if ('text' in input) return `text of ${input.text.length.toLocaleString('en')} characters`;
+  if ('sample' in input) return 'a sample made by this computer';
+  return 'content of this computer';
 }

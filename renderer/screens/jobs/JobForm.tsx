@@ -1,8 +1,9 @@
-import { Switch, Textarea, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { Choice } from '../../parts/Choice.tsx';
 import { useNetwork } from '../../state/status.ts';
 import { Inputs } from './Inputs.tsx';
 import { isKernel, type JobFields } from './job-draft.ts';
+import { MoreOfJob, type FieldProps } from './MoreOfJob.tsx';
 
 interface JobFormProps {
   fields: JobFields;
@@ -10,8 +11,6 @@ interface JobFormProps {
   /** What is wrong with a field, once submitting was tried. */
   wrong: (field: keyof JobFields) => string | undefined;
 }
-
-type TextField = { [K in keyof JobFields]: JobFields[K] extends string ? K : never }[keyof JobFields];
 
 const KINDS = [
   { value: 'docker', label: 'A container image' },
@@ -21,16 +20,10 @@ const KINDS = [
   { value: 'pca', label: 'Principal components (PCA)' },
 ];
 
-const REVIEWS = [
-  { value: 'failures', label: 'Unless it failed: look at the log first' },
-  { value: 'never', label: 'Always, also when it failed' },
-  { value: 'always', label: 'Never: look at every result first' },
-];
-
 export function JobForm({ fields, onChange, wrong }: JobFormProps) {
   const tokens = useNetwork()?.tokens ?? [];
   const kernel = isKernel(fields.kind);
-  const text = (name: TextField) => ({
+  const text: FieldProps = (name) => ({
     name,
     value: fields[name],
     onChange: (event: { currentTarget: { value: string } }) => onChange({ [name]: event.currentTarget.value }),
@@ -119,63 +112,7 @@ export function JobForm({ fields, onChange, wrong }: JobFormProps) {
         ]}
         onChange={(check) => onChange({ check: check as JobFields['check'] })}
       />
-      <details className="more">
-        <summary>Payment, machine, variables, secrets, who may take it</summary>
-        <div>
-          {fields.check === 'redundancy' ? null : (
-            <Choice
-              label="Pay without asking you"
-              value={fields.review}
-              options={REVIEWS}
-              onChange={(review) => onChange({ review: review as JobFields['review'] })}
-            />
-          )}
-          <div className="form-row form-row-4">
-            <TextInput label="Cards" inputMode="numeric" classNames={{ input: 'figure-input' }} {...text('gpuCount')} />
-            <TextInput
-              label="Memory of each"
-              inputMode="numeric"
-              rightSection={<span className="unit">GB</span>}
-              rightSectionWidth={36}
-              classNames={{ input: 'figure-input' }}
-              {...text('gpuMemoryGb')}
-            />
-            <TextInput label="Model" placeholder="any" {...text('gpuModel')} />
-            <TextInput
-              label="Main memory"
-              inputMode="decimal"
-              rightSection={<span className="unit">GiB</span>}
-              rightSectionWidth={40}
-              classNames={{ input: 'figure-input' }}
-              {...text('memoryGib')}
-            />
-          </div>
-          {kernel ? null : (
-            <Textarea
-              label="Variables"
-              description="NAME=value, one per line. Everybody can read them."
-              rows={2}
-              {...text('env')}
-            />
-          )}
-          <Textarea
-            label="Secrets"
-            description="NAME=value, one per line. Only the chosen provider gets them, never the network."
-            rows={2}
-            {...text('secrets')}
-          />
-          <Switch
-            label="Internet access for the work"
-            checked={fields.internet}
-            onChange={(event) => onChange({ internet: event.currentTarget.checked })}
-          />
-          <Switch
-            label="Any qualified provider may take it, also while this computer sleeps"
-            checked={fields.open}
-            onChange={(event) => onChange({ open: event.currentTarget.checked })}
-          />
-        </div>
-      </details>
+      <MoreOfJob fields={fields} onChange={onChange} text={text} />
     </div>
   );
 }

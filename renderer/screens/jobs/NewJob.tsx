@@ -1,6 +1,7 @@
 import { Button, Drawer, Tabs } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useMemo, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { toAppError } from '../../../src/shared/errors.ts';
 import { FailureNote } from '../../parts/Note.tsx';
 import { newCommandId, useApi } from '../../state/host.ts';
@@ -75,7 +76,17 @@ function Inside({ onClose }: { onClose: () => void }) {
           />
         </Tabs.Panel>
         <Tabs.Panel value="paste" pt={16}>
-          <PasteJob onRead={setPasted} />
+          <PasteJob
+            onRead={setPasted}
+            onFill={(read) => {
+              // The button that had the keyboard is gone then.
+              flushSync(() => {
+                setFields(read);
+                setTab('form');
+              });
+              focusField(form.current, 'name');
+            }}
+          />
         </Tabs.Panel>
       </Tabs>
       {tried && tab === 'form' ? <FailureNote error={problem} /> : null}

@@ -1,15 +1,16 @@
 import { Button, FileButton, Textarea, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { ApiOutputs } from '../../../src/api/contract.ts';
 import { AppError } from '../../../src/shared/errors.ts';
-import { jobFileSchema } from '../../../src/shared/job-spec.ts';
+import { jobFileSchema, type JobFile } from '../../../src/shared/job-spec.ts';
 import { Facts } from '../../parts/Figure.tsx';
 import { FailureNote, Note } from '../../parts/Note.tsx';
 import { useApi } from '../../state/host.ts';
 import { workText } from '../../view/job-words.ts';
 import { plainText } from '../../../src/shared/plain-text.ts';
-import type { JobFileDraft } from './job-draft.ts';
+import type { JobFields, JobFileDraft } from './job-draft.ts';
+import { jobFieldsOf } from './job-fields.ts';
 
 type Understood = ApiOutputs['jobs']['read'];
 
@@ -20,16 +21,18 @@ const WORDS = { ignored: 'Left out', changed: 'Changed', refused: 'Not possible'
 interface PasteJobProps {
   /** What can be submitted now, and whether something that was asked for is not possible. */
   onRead: (read: { file: JobFileDraft; short: boolean } | null) => void;
+  /** It shall be changed in the form. */
+  onFill: (fields: JobFields) => void;
 }
 
 /** Text from elsewhere: what cannot be honoured is listed before anything is posted. */
-export function PasteJob({ onRead }: PasteJobProps) {
+export function PasteJob({ onRead, onFill }: PasteJobProps) {
   const api = useApi();
   const [text, setText] = useState('');
   const [part, setPart] = useState('');
   const [bounty, setBounty] = useState('5');
   const [problem, setProblem] = useState<AppError | null>(null);
-  const [file, setFile] = useState<JobFileDraft | null>(null);
+  const [file, setFile] = useState<JobFile | null>(null);
   const take = (understood: Understood, price: string) => {
     const read = fileOf(understood, price);
     const failed = read instanceof AppError;
@@ -113,6 +116,7 @@ export function PasteJob({ onRead }: PasteJobProps) {
       {read.data ? (
         <div aria-live="polite" className="form">
           {file ? <Summary file={file} /> : null}
+          {file ? <IntoForm file={file} onFill={onFill} /> : null}
           <p className="hint">
             Read as {plainText(read.data.format.replaceAll('-', ' '), 30)}
             {read.data.notices.length === 0 ? '. Everything in it can be honoured.' : '. What is different here:'}
@@ -132,15 +136,29 @@ export function PasteJob({ onRead }: PasteJobProps) {
   );
 }
 
-function Summary({ file }: { file: JobFileDraft }) {
+function IntoForm({ file, onFill }: { file: JobFile; onFill: (fields: JobFields) => void }) {
+  const { fields, missing } = useMemo(() => jobFieldsOf(file), [file]);
+  if (missing.length > 0) {
+    return <p className="hint">Submitted as it is: the form cannot show all of it ({missing.join(', ')}).</p>;
+  }
+  return (
+    <div className="button-row">
+      <Button variant="default" size="xs" onClick={() => onFill(fields)}>
+        Change it in the form
+      </Button>
+    </div>
+  );
+}
+
+function Summary({ file }: { file: JobFile }) {
   const { resources, array } = file;
-  const cards = resources?.gpuCount ?? 0;
+  const cards = resources.gpuCount;
   const tasks = typeof array === 'object' ? Object.values(array).reduce((all, { length }) => all * length, 1) : array;
   return (
     <Facts
       rows={[
         ['Runs', <code key="work">{plainText(workText({ work: file.work }), 200)}</code>],
-        ['Cards', cards === 0 ? 'none' : `${cards} × ${plainText(resources?.gpuModel ?? 'any', 40)}`],
+        ['Cards', cards === 0 ? 'none' : `${cards} × ${plainText(resources.gpuModel ?? 'any', 40)}`],
         ['Tasks', (tasks ?? 1).toLocaleString('en')],
         ['Network', file.network === 'internet' ? 'the internet' : 'none'],
       ]}
@@ -148,7 +166,7 @@ function Summary({ file }: { file: JobFileDraft }) {
   );
 }
 
-function fileOf({ file }: Understood, bounty: string): JobFileDraft | AppError {
+function fileOf({ file }: Understood, bounty: string): JobFile | AppError {
   const parsed = jobFileSchema.safeParse({ bounty: bounty.trim(), ...file });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
