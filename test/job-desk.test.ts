@@ -139,6 +139,21 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(await world.ended(taskId)).toMatchObject({ phase: 'failed', paid: WATT });
   });
 
+  test('the half hour begins when the result is here: this computer may have slept', async () => {
+    allFail();
+    world.linesDown = true;
+    const { taskIds } = await world.submit({ assignment: 'open' });
+    const [taskId] = taskIds as [string];
+    await world.until(taskId, ({ phase }) => phase === 'verifying');
+    await world.jump(7200);
+    world.linesDown = false;
+    await world.until(taskId, inReview);
+    const { until } = world.desk.flow(taskId)?.review ?? { until: 0 };
+    expect(until - world.clock.now()).toBeGreaterThan(1700);
+    world.desk.accept(taskId);
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'failed', paid: WATT });
+  });
+
   test('without a word it is paid when the window is over, also by another life of this host', async () => {
     const { taskIds } = await world.submit({ review: 'always' });
     const [taskId] = taskIds as [string];
@@ -207,6 +222,21 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
     expect(await world.balance(world.renter)).toBe(before);
     await world.desk.cancel(taskId);
     await world.jump(700);
+  });
+
+  test('a cancel that comes too late says so, and what it came too late for is not posted once more', async () => {
+    for (const { policy } of world.providers) Object.assign(policy, { free: false, reason: 'Not now.' });
+    const { taskIds } = await world.submit({ retries: 3 });
+    const [taskId] = taskIds as [string];
+    await world.until(taskId, ({ phase }) => phase === 'open');
+    const { reads } = world.renter.chain;
+    const jobDeal = reads.jobDeal.bind(reads);
+    // As it looks where a provider was quicker and its event is not here yet.
+    reads.jobDeal = async (id) => ({ ...(await jobDeal(id)), state: 'assigned' });
+    await expect(world.desk.cancel(taskId)).rejects.toMatchObject({ code: 'conflict' });
+    reads.jobDeal = jobDeal;
+    expect(world.task(taskId)).toMatchObject({ phase: 'refunding', attempts: 4 });
+    expect(await world.ended(taskId)).toMatchObject({ phase: 'cancelled', refund: WATT });
   });
 
   test('what runs cannot be taken back', async () => {
@@ -357,6 +387,15 @@ describe.skipIf(missing !== null)(`a renter's jobs${missing === null ? '' : ` (s
   test('an open job is claimed by whoever qualifies', async () => {
     const { taskIds } = await world.submit({ assignment: 'open' });
     expect(await world.ended(taskIds[0]!)).toMatchObject({ phase: 'verified', paid: WATT });
+  });
+
+  test('an open job with an upload and secrets is given away by its own host: nobody else could begin with it', async () => {
+    const { taskIds } = await world.submit({
+      assignment: 'open',
+      inputs: [{ path: 'words.txt', text: 'some words' }],
+      secrets: { TOKEN: 'never on chain' },
+    });
+    expect(await world.ended(taskIds[0]!)).toMatchObject({ phase: 'verified', attempts: 1 });
   });
 
   test('the same work again is a new job with the same inputs', async () => {

@@ -53,6 +53,46 @@ describe.skipIf(missing !== null)(`a renter's own trouble${missing === null ? ''
     },
   );
 
+  test('a posting whose place another transaction took is the same job when it is sent again', async () => {
+    const { chain } = world.renter;
+    const send = chain.send.bind(chain);
+    const keys = new Set<string>();
+    let mined: Promise<unknown> = Promise.resolve();
+    vi.spyOn(chain, 'send').mockImplementation((call, options) => {
+      if (!options.commandId.startsWith('job:post:')) return send(call, options);
+      keys.add(options.commandId.split(':')[2] ?? '');
+      // The node does not know yet that it was in a block.
+      if (keys.size > 1 || options.commandId.split(':').length > 3) return send(call, options);
+      mined = send(call, options);
+      return Promise.reject(new AppError('conflict', 'Another transaction of this wallet took the place of this one.'));
+    });
+    const balance = await world.balance(world.renter);
+    const { taskIds } = await world.submit();
+    expect(await world.ended(taskIds[0]!)).toMatchObject({ phase: 'verified', attempts: 1 });
+    await mined;
+    expect(keys.size).toBe(1);
+    expect(await world.balance(world.renter)).toBe(balance - WATT);
+  });
+
+  test('a bounty that comes into escrow after its task was given up is taken back', async () => {
+    const { chain, ledger } = world.renter;
+    const send = chain.send.bind(chain);
+    const { promise: mayGo, resolve: go } = Promise.withResolvers<void>();
+    vi.spyOn(chain, 'send').mockImplementation(async (call, options) => {
+      if (options.commandId.startsWith('job:post:')) await mayGo;
+      return send(call, options);
+    });
+    const balance = await world.balance(world.renter);
+    const { taskIds } = await world.submit();
+    const [taskId] = taskIds as [string];
+    const { jobId } = await world.until(taskId, ({ phase }) => phase === 'posting');
+    world.desk.flow(taskId)?.set({ phase: 'failed', detail: 'It could not be posted.', endedAt: world.clock.now() });
+    go();
+    await expect.poll(() => chain.job(jobId!)?.state, { timeout: 20_000 }).toBe('cancelled');
+    expect(await world.balance(world.renter)).toBe(balance);
+    expect(ledger.tasks.get(taskId)).toMatchObject({ phase: 'failed' });
+  });
+
   test('what an estimate says is free counts what is in the book and on no chain yet', async () => {
     const { chain } = world.renter;
     const send = chain.send.bind(chain);

@@ -11,6 +11,7 @@ import type { Deals } from '../provider/deals.ts';
 import { JobWork } from '../provider/job-work.ts';
 import type { Sharing } from '../provider/sharing.ts';
 import { JobDesk } from '../renter/jobs/job-desk.ts';
+import { letLeftInputsGo } from '../renter/jobs/submissions.ts';
 import { Scheduling } from '../renter/jobs/scheduling.ts';
 import type { DockerEngine } from '../runtime/docker-engine.ts';
 import { openJobRuntimes } from '../runtime/job-runtimes.ts';
@@ -93,6 +94,7 @@ export async function openJobRooms(parts: {
       const stored = ledger.settings.get(GATEWAYS);
       return named ?? (Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : []);
     };
+    letLeftInputsGo({ content, ledger, log });
     const taskChanged = new Emitter<string>();
     const runChanged = new Emitter<JobRun>();
     const desks = new Set<JobDesk>();

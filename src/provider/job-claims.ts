@@ -1,7 +1,7 @@
 import { isCid } from '../content/address.ts';
 import { toAppError } from '../shared/errors.ts';
 import type { Bytes32 } from '../shared/ids.ts';
-import { jobSpecSchema, type JobSpec } from '../shared/job-spec.ts';
+import { jobSpecSchema, needsRenter, type JobSpec } from '../shared/job-spec.ts';
 import type { IndexedJob } from '../store/indexed-jobs.ts';
 import type { IndexedOffer } from '../store/market-rows.ts';
 import { priceOf, shareOf } from './job-fit.ts';
@@ -91,7 +91,7 @@ export class JobClaims {
       .filter(({ jobId }) => !this.#leftAlone.has(jobId))
       .flatMap((job) => {
         const spec = parsed(job.spec);
-        if (!spec || !areAddresses(spec) || needsRenter(spec, this.#room)) return [];
+        if (!spec || !areAddresses(spec) || waitsForRenter(spec, this.#room)) return [];
         const comparable = job.terms.token === offer.token;
         // In millionths, so that whole numbers compare.
         const pays = comparable ? (shareOf(job.terms) * 1_000_000n) / (priceOf(offer, spec) || 1n) : 0n;
@@ -136,10 +136,10 @@ export class JobClaims {
 }
 
 /** A renter that may be asleep, or mean harm, is not waited for: who asks is there, who only posted may not be. */
-const needsRenter = ({ secrets, inputs, work }: JobSpec, room: JobRoom): boolean =>
-  secrets.length > 0 ||
-  inputs.some(({ from }) => from === 'renter') ||
-  (work.type === 'wasm' && room.gateways().length === 0 && !room.content.has(work.module));
+const waitsForRenter = (spec: JobSpec, room: JobRoom): boolean => needsRenter(spec) || isModuleElsewhere(spec, room);
+
+const isModuleElsewhere = ({ work }: JobSpec, room: JobRoom): boolean =>
+  work.type === 'wasm' && room.gateways().length === 0 && !room.content.has(work.module);
 
 /** Whether what looks like content ids are some: asking a store about anything else throws. */
 function areAddresses({ inputs, work }: JobSpec): boolean {

@@ -189,6 +189,10 @@ export const jobSpecSchema = z
   });
 export type JobSpec = z.infer<typeof jobSpecSchema>;
 
+/** Whether only the renter's own host can deliver what the job needs: uploads, and secrets. */
+export const needsRenter = ({ secrets, inputs }: JobSpec): boolean =>
+  secrets.length > 0 || inputs.some(({ from }) => from === 'renter');
+
 /** An input as a person writes it: a file or folder of this computer, or one that anybody can fetch. */
 export const jobFileInputSchema = z.union([
   z.strictObject({ path: jobPathSchema, upload: z.string().min(1).max(4096) }),

@@ -64,14 +64,14 @@ export async function assignTask(
 ): Promise<Refusal[]> {
   const before = flow.task.terms;
   const [first] = offers;
-  if (flow.task.phase !== 'open' || !before || !first) return [];
+  if (flow.task.phase !== 'open' || flow.chosen.length > 0 || !before || !first) return [];
   const { calls } = room.chain;
-  const parts = termsPartsOf(room, flow, before, await room.requirements(), nonce);
-  const terms = assignedTerms(parts, first.provider);
-  const jobId = calls.jobId(terms);
-
+  // Before anything is waited for: another cycle would choose for it too, and what is promised to it twice is used once.
   flow.chosen = offers.map((offer) => offer.provider);
   try {
+    const parts = termsPartsOf(room, flow, before, await room.requirements(), nonce);
+    const terms = assignedTerms(parts, first.provider);
+    const jobId = calls.jobId(terms);
     const answers = await Promise.all(offers.map((offer) => askProvider(room, flow, { jobId, terms, offer })));
     const refusals = answers.filter((answer) => 'reason' in answer);
     const acceptances = answers.filter((answer) => 'signature' in answer);

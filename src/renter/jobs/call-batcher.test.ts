@@ -85,6 +85,15 @@ test.for(['locked', 'network-down'] as const)(
   },
 );
 
+test('what a command was refused for good does not answer the next one', async () => {
+  const { batcher, refuses, sent } = open();
+  refuses.set('expire', 'reverted');
+  await expect(batcher.add('expire', callOf('expire'), needed)).rejects.toMatchObject({ code: 'reverted' });
+  refuses.clear();
+  expect(await batcher.add('expire', callOf('expire'), needed)).toBe(true);
+  expect(sent).toEqual([{ label: 'expire', commandId: 'expire:1' }]);
+});
+
 test.for(['insufficient-funds', 'locked'] as const)(
   'what waits (%s) can be taken back; what came with it goes on',
   async (code) => {

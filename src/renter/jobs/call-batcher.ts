@@ -14,8 +14,6 @@ interface Item {
   failed: (reason: unknown) => void;
   /** How often it stepped aside. */
   attempts: number;
-  /** How often it was refused for lack of money. Such a refusal may be in a block: its command has had its answer. */
-  poor: number;
   state: 'waiting' | 'sending' | 'withdrawn';
 }
 
@@ -40,6 +38,8 @@ export class CallBatcher {
   readonly #log: Log;
   readonly #waiting: Item[] = [];
   readonly #known = new Map<string, { item: Item; result: Promise<boolean> }>();
+  /** How many commands of a call have had their answer: one that is in a block has the same answer for ever. */
+  readonly #answered = new Map<string, number>();
   readonly #life = new AbortController();
   #running = false;
 
@@ -64,7 +64,7 @@ export class CallBatcher {
     const known = this.#known.get(key);
     if (known) return known.result;
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<boolean>();
-    const item: Item = { key, call, isNeeded, onWaiting, done, failed, attempts: 0, poor: 0, state: 'waiting' };
+    const item: Item = { key, call, isNeeded, onWaiting, done, failed, attempts: 0, state: 'waiting' };
     const result = promise.finally(() => this.#known.delete(key));
     this.#known.set(key, { item, result });
     this.#queue(item);
@@ -155,13 +155,17 @@ export class CallBatcher {
         item.done(false);
         return;
       }
-      const commandId = item.poor === 0 ? item.key : `${item.key}:${item.poor}`;
+      const answered = this.#answered.get(item.key) ?? 0;
+      const commandId = answered === 0 ? item.key : `${item.key}:${answered}`;
       const refusal = await this.#send(item.call, commandId, { group: [item], waitsFor: holdsAll });
-      if (refusal === null) item.done(true);
-      else if (PASSING.has(refusal.code)) {
-        if (cannotPay(refusal)) item.poor += 1;
-        this.#stepAside(item, refusal.message);
+      if (refusal === null) {
+        this.#answered.delete(item.key);
+        item.done(true);
+        return;
       }
+      const isAnswer = cannotPay(refusal) || !(PASSING.has(refusal.code) || refusal.code === 'cancelled');
+      if (isAnswer) this.#answered.set(item.key, answered + 1);
+      if (PASSING.has(refusal.code)) this.#stepAside(item, refusal.message);
       // Somebody else has done it meanwhile, or it has come to nothing.
       else if (await item.isNeeded()) item.failed(refusal);
       else item.done(false);

@@ -4,7 +4,7 @@ import { RESULT_INFO_FILE, resultInfoSchema, type JobSpec, type ResultInfo } fro
 import { MAX_TABLE_BYTES } from '../../shared/table.ts';
 import { MIB } from '../../shared/units.ts';
 import { judgeKernel } from './judge-kernel.ts';
-import type { TaskVerdict } from './task-facts.ts';
+import type { Finding } from './task-facts.ts';
 
 /** `result.json` and the logs that come beside the outputs. */
 const BESIDE_BYTES = 64 * MIB;
@@ -35,9 +35,9 @@ export interface CheckedRun {
 export async function checkResult(
   content: Pick<ContentStore, 'entries' | 'read'>,
   { spec, cid, run, agreed, seed }: { spec: JobSpec; cid: string; run: CheckedRun; agreed: string; seed: number },
-): Promise<TaskVerdict> {
+): Promise<Finding> {
   const { tier } = spec.verification;
-  const verdict = (valid: boolean, reason: string, info: ResultInfo | null): TaskVerdict => ({
+  const verdict = (valid: boolean, reason: string, info: ResultInfo | null): Finding => ({
     tier,
     valid,
     reason,

@@ -80,8 +80,8 @@ export class JobDesk {
   waiting(): TaskFlow[] {
     const now = this.#room.clock.now();
     return [...this.#flows.values()].filter(
-      ({ task, file, chosen }) =>
-        task.phase === 'open' && file.assignment === 'mine' && task.notBefore <= now && chosen.length === 0,
+      ({ task, assignment, chosen }) =>
+        task.phase === 'open' && assignment === 'mine' && task.notBefore <= now && chosen.length === 0,
     );
   }
 
@@ -169,6 +169,8 @@ export class JobDesk {
       const task = this.#room.ledger.tasks.byJob(event.jobId);
       const flow = task && this.#flows.get(task.taskId);
       flow?.onChain(event);
+      // It was given up before it was in a block.
+      if (event.kind === 'JobPosted' && task && isTaskOver(task)) this.#poster.takeOut(event);
       if (event.kind === 'JobSettled' || event.kind === 'JobConcluded' || event.kind === 'JobCancelled')
         this.#poster.post();
     }
@@ -181,7 +183,14 @@ export class JobDesk {
     const { ledger } = this.#room;
     for (const { taskId } of everyRow((page) => ledger.tasks.list({ account, open: true, ...page }))) {
       const task = ledger.tasks.get(taskId);
-      if (task && !this.#flows.has(taskId)) this.#flows.set(taskId, new TaskFlow(this.#room, task));
+      if (!task || this.#flows.has(taskId)) continue;
+      try {
+        this.#flows.set(taskId, new TaskFlow(this.#room, task));
+      } catch (thrown) {
+        // One that another version wrote keeps no other from going on.
+        this.#room.log.error({ taskId, message: toAppError(thrown).message }, 'a task cannot be read');
+        this.#room.notify('error', 'A job cannot be read', 'Another version of Commonwatt wrote it.', taskId);
+      }
     }
     for (const flow of this.#flows.values()) {
       if (flow.task.phase === 'posting') this.#poster.send(flow);

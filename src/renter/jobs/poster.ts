@@ -1,6 +1,8 @@
+import type { JobEvent } from '../../chain/events.ts';
 import type { Bytes32 } from '../../shared/ids.ts';
 import { insist } from '../../chain/insist.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
+import { delay } from '../../shared/retry.ts';
 import { CallBatcher } from './call-batcher.ts';
 import { termsPartsOf } from './assign-task.ts';
 import type { cachedRequirements, FlowRoom } from './job-desk-room.ts';
@@ -77,7 +79,7 @@ export class Poster {
           const money = { token: token.address, bounty };
           const nonce = `${flow.taskId}:${crypto.randomUUID()}`;
           const parts = termsPartsOf(this.#room, flow, money, requirements, nonce);
-          const terms = waitingTerms(parts, flow.file.assignment);
+          const terms = waitingTerms(parts, flow.assignment);
           flow.set({
             phase: 'posting',
             detail: 'The bounty is being put into escrow.',
@@ -106,8 +108,8 @@ export class Poster {
         () => this.#failures.delete(flow.taskId),
         (thrown: unknown) => {
           if (this.#life.signal.aborted || flow.task.phase !== 'posting') return;
-          const { message } = toAppError(thrown);
-          log.warn({ taskId: flow.taskId, message }, 'a job could not be posted');
+          const { code, message } = toAppError(thrown);
+          log.warn({ taskId: flow.taskId, code, message }, 'a job could not be posted');
           this.#requirements.forget();
           const failures = (this.#failures.get(flow.taskId) ?? 0) + 1;
           this.#failures.set(flow.taskId, failures);
@@ -119,6 +121,10 @@ export class Poster {
               refund: 0n,
               endedAt: clock.now(),
             });
+          } else if (code === 'conflict') {
+            // Something else of this wallet took its place, or seems to have: under the same terms it is the same job.
+            flow.set({ detail: `Not posted yet: ${message}` });
+            this.#later(() => this.send(flow));
           } else {
             const notBefore = clock.now() + POST_AGAIN_SECONDS;
             flow.set({
@@ -149,13 +155,27 @@ export class Poster {
     flow.set({ phase: 'cancelled', detail: CANCELLED, refund: 0n, endedAt: clock.now() });
   }
 
+  /** Takes the bounty of a job back that nobody waits for any more. */
+  takeOut({ jobId, terms }: Pick<JobEvent, 'jobId' | 'terms'>): void {
+    const { chain, log } = this.#room;
+    const isOpen = async () => (await chain.reads.jobDeal(jobId)).state === 'open';
+    this.#batcher.add(`job:cancel:${jobId}`, chain.calls.cancelJob(terms), isOpen).catch((thrown: unknown) => {
+      if (!this.#life.signal.aborted) log.warn({ jobId, message: toAppError(thrown).message }, 'a bounty stays locked');
+    });
+  }
+
+  #later(step: () => void): void {
+    delay(POST_AGAIN_SECONDS * 1000, this.#life.signal).then(step, () => undefined);
+  }
+
   async #authorize(): Promise<void> {
     if (this.#authorized) return;
-    const { chain, account, log } = this.#room;
+    const { chain, account, clock, log } = this.#room;
     const { jobs } = chain.profile.contracts;
     if (!jobs) throw new AppError('unsupported', `The network ${chain.profile.name} has no contract for jobs.`);
     if (!(await chain.reads.isAuthorized(account.address, jobs))) {
-      const commandId = `authorize:${account.address}:${jobs}`;
+      // It may have been taken back since: the same command would have the same answer for ever.
+      const commandId = `authorize:${account.address}:${jobs}:${clock.now()}`;
       await insist(account, chain.calls.authorize(jobs, true), { commandId, signal: this.#life.signal, log });
     }
     this.#authorized = true;

@@ -14,6 +14,8 @@ const SMALL_TABLE_BYTES = 4 * MIB;
 
 /** Owner of the pins that keep a submission's inputs until all its tasks have ended. */
 export const inputsPin = (batchId: string): string => `jobs:${batchId}`;
+/** Null for another owner's pin. */
+export const batchOfPin = (pin: string): string | null => /^jobs:([0-9a-f]+)$/.exec(pin)?.[1] ?? null;
 
 /** A kernel job on one of the host's own samples gets the sample's parameters where it names none. */
 export function withSampleParams(file: JobFile): JobFile {

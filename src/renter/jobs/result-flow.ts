@@ -101,11 +101,8 @@ export class ResultFlow {
     await this.#checkBond(bond);
     this.#reviewed();
     const run = verdictOfTask(this.#at.task)?.run ?? null;
-    const verdict = {
-      ...this.#verdict(false, `You rejected it: ${/[.!?]$/.test(reason) ? reason : `${reason}.`}`),
-      run,
-    };
-    this.#at.set({ phase: 'verifying', verdict, detail: verdict.reason });
+    const said = this.#invalid(`You rejected it: ${/[.!?]$/.test(reason) ? reason : `${reason}.`}`);
+    this.#at.set({ phase: 'verifying', verdict: { ...said, run }, detail: said.reason });
   }
 
   #reviewed(): { until: number; bond: bigint } {
@@ -117,10 +114,13 @@ export class ResultFlow {
     });
   }
 
-  /** A failure holds the provider's machine for half an hour at most; who wants to see everything has the whole window. */
-  #reviewEnd({ until, submittedAt }: IndexedJobDeal): number {
-    const isShort = this.#at.file.review !== 'always' && verdictOfTask(this.#at.task) !== null;
-    return isShort && submittedAt !== null ? Math.min(until, submittedAt + MIN_WINDOW_SECONDS) : until;
+  /**
+   * A failure holds the provider's machine for half an hour at most from when its owner could see it: this computer may
+   * have slept. Who wants to see everything has the whole window.
+   */
+  #reviewEnd({ until }: IndexedJobDeal): number {
+    const verdict = verdictOfTask(this.#at.task);
+    return verdict && this.#at.file.review !== 'always' ? Math.min(until, verdict.at + MIN_WINDOW_SECONDS) : until;
   }
 
   /** Whether its owner accepted or rejected while the result was being looked at. */
@@ -143,7 +143,7 @@ export class ResultFlow {
       if (content.has(cid)) await content.pin(cid, resultPin(taskId));
       else await this.#fetch(agreeing, cid);
       if (task.phase !== 'review') this.#at.set({ detail: 'The result is here and is being checked.' });
-      const verdict = await checkResult(content, {
+      const finding = await checkResult(content, {
         spec,
         cid,
         run: { tookSeconds: (onChain.submittedAt ?? clock.now()) - onChain.assignedAt },
@@ -151,7 +151,8 @@ export class ResultFlow {
         seed: this.#room.randomSeed(),
       });
       if (this.#hasOwnersWord()) return;
-      this.#at.set({ verdict: { ...verdict }, detail: verdict.reason });
+      const verdict = { ...finding, at: this.#room.chain.now() };
+      this.#at.set({ verdict, detail: verdict.reason });
       await this.#judged(verdict, onChain);
     } catch (thrown) {
       if (signal.aborted || this.#hasOwnersWord()) return;
@@ -215,7 +216,7 @@ export class ResultFlow {
     const tampered = error.code === 'bad-input' || error.code === 'over-limit';
     const lastPart = Math.floor((task.terms?.window ?? 0) / LAST_PART);
     if (!paid && (tampered || now > onChain.until - lastPart)) {
-      const verdict = this.#verdict(false, `The result cannot be had: ${error.message}`);
+      const verdict = this.#invalid(`The result cannot be had: ${error.message}`);
       this.#at.set({ verdict: { ...verdict }, detail: verdict.reason });
       await this.#judged(verdict, onChain);
       return;
@@ -224,8 +225,9 @@ export class ResultFlow {
     this.#at.later();
   }
 
-  #verdict(valid: boolean, reason: string): TaskVerdict {
-    return { tier: this.#at.spec.verification.tier, valid, reason, checks: [], run: null };
+  #invalid(reason: string): TaskVerdict {
+    const { tier } = this.#at.spec.verification;
+    return { tier, valid: false, reason, checks: [], run: null, at: this.#room.chain.now() };
   }
 
   async #judged(verdict: TaskVerdict, onChain: IndexedJobDeal): Promise<void> {

@@ -10,7 +10,7 @@ import { specText } from '../job-files/spec-text.ts';
 import type { JobDeskRoom } from './job-desk-room.ts';
 import type { JobMoney } from './job-money.ts';
 import { pinImage, unpinnedNotice, type ResolveImage } from './pin-image.ts';
-import { inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
+import { batchOfPin, inputsPin, resolveInputs, withSampleParams } from './resolve-inputs.ts';
 
 /** Tasks of one account that have not ended. */
 const MOST_OPEN = 20_000;
@@ -158,6 +158,18 @@ const taskIdsOf = (batchId: string, of: number): string[] =>
 /** Secrets are not kept with a job, so they are not compared. */
 function isSameFile(one: JobFile, other: JobFile): boolean {
   return canonicalJson({ ...one, secrets: null }) === canonicalJson({ ...other, secrets: null });
+}
+
+/**
+ * Inputs that an earlier life of this host kept for submissions that never came into the book, or have ended. Before
+ * anything is submitted.
+ */
+export function letLeftInputsGo({ content, ledger, log }: Pick<JobDeskRoom, 'content' | 'ledger' | 'log'>): void {
+  const batches = new Set(content.roots().flatMap(({ pins }) => pins.flatMap((pin) => batchOfPin(pin) ?? [])));
+  for (const batchId of batches) {
+    const open = ledger.tasks.list({ batchId, open: true, limit: 1 }).rows.length > 0;
+    if (!open) letInputsGo(content, log, batchId);
+  }
 }
 
 /** Inputs of an ended submission may be evicted. */

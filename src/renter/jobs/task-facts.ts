@@ -24,8 +24,12 @@ export const taskVerdictSchema = z.object({
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), measured: z.number(), limit: z.number() })),
   /** What the result folder says about the run; null where it says nothing readable. */
   run: resultInfoSchema.nullable(),
+  /** When it was found, unix seconds by the chain. */
+  at: z.int().default(0),
 });
 export type TaskVerdict = z.infer<typeof taskVerdictSchema>;
+/** A verdict as it is made; who writes it into the book says when. */
+export type Finding = Omit<TaskVerdict, 'at'>;
 
 export const verdictOfTask = ({ verdict }: Pick<JobTask, 'verdict'>): TaskVerdict | null =>
   verdict === null ? null : (taskVerdictSchema.safeParse(verdict).data ?? null);

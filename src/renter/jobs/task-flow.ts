@@ -2,7 +2,7 @@ import type { JobEvent } from '../../chain/events.ts';
 import { AppError, assertNever, toAppError } from '../../shared/errors.ts';
 import type { Address, Bytes32 } from '../../shared/ids.ts';
 import type { RunStatus } from '../../shared/job-protocol.ts';
-import { jobFileSchema, jobSpecSchema, type JobFile, type JobSpec } from '../../shared/job-spec.ts';
+import { jobFileSchema, jobSpecSchema, needsRenter, type JobFile, type JobSpec } from '../../shared/job-spec.ts';
 import { lastStartOf, revealEndOf } from '../../shared/job-terms.ts';
 import type { Progress } from '../../shared/ready-check.ts';
 import { backoffMs } from '../../shared/retry.ts';
@@ -96,6 +96,11 @@ export class TaskFlow implements TaskAtHand {
     return this.#task.deals.map((deal) => deal.provider);
   }
 
+  /** Who may take it: what only this host can deliver is given away by this host, for it has to be awake all the same. */
+  get assignment(): JobFile['assignment'] {
+    return needsRenter(this.spec) ? 'mine' : this.file.assignment;
+  }
+
   /** Where a deal's provider is; null while its offer is not known here. */
   providerOf({ offerId }: Pick<JobTaskDeal, 'offerId'>): ProviderAt | null {
     const offer = this.#room.chain.offer(offerId);
@@ -169,9 +174,12 @@ export class TaskFlow implements TaskAtHand {
     }
     // A copy that somebody has taken is under way: the contract takes nothing back then.
     if (phase === 'refunding' || (phase === 'open' && currentDeals(this.#task).length === 0)) {
-      this.set({ phase: 'refunding', detail: CANCELLED });
-      await this.#cancelOnChain();
-      if (this.#task.phase === 'refunding' || this.#task.phase === 'cancelled') return;
+      // Whatever becomes of it, it is not posted once more.
+      const attempts = Math.max(this.#task.attempts, this.file.retries + 1);
+      this.set({ phase: 'refunding', detail: CANCELLED, attempts });
+      const sent = await this.#cancelOnChain();
+      if (sent || this.isOver) return;
+      // Otherwise a provider was quicker.
     }
     throw new AppError(
       'conflict',
@@ -303,12 +311,14 @@ export class TaskFlow implements TaskAtHand {
     await this.send('expire', dealId, call, (state) => state === 'assigned');
   }
 
-  async #cancelOnChain(): Promise<void> {
+  /** True once it is in a block. */
+  async #cancelOnChain(): Promise<boolean> {
     const { terms, jobId } = this.#task;
-    if (!terms || !jobId) return;
+    if (!terms || !jobId) return false;
     const call = this.#room.chain.calls.cancelJob(terms);
     const sent = await this.send('cancel', jobId, call, (state) => state === 'open');
     if (!sent) this.later();
+    return sent;
   }
 
   send(
