@@ -139,6 +139,12 @@ describe.skipIf(missing !== null)(`refused jobs${missing === null ? '' : ` (skip
     expect(await ask({ verification: { tier: 'certificate' } })).toMatchObject({ code: 'bad-input' });
     expect(await ask({ inputs: [{ path: '../up', text: 'x' }] })).toMatchObject({ code: 'bad-input' });
     expect(await ask({ inputs: [{ path: 'a', upload: '/no/such/file' }] })).toMatchObject({ code: 'not-found' });
+    // It exists, seen from where this test and its hosts were started.
+    expect(await ask({ inputs: [{ path: 'a', upload: './package.json' }] })).toMatchObject({
+      code: 'bad-input',
+      field: 'inputs[0].upload',
+      next: expect.stringContaining('whole path') as string,
+    });
     expect(await ask({ name: 'x'.repeat(81) })).toMatchObject({ code: 'bad-input' });
     expect(await rejected(client.jobs.get({ taskId: 'nothing' }))).toMatchObject({ code: 'not-found' });
     const commandId = crypto.randomUUID();

@@ -1,4 +1,5 @@
 import { Switch } from '@mantine/core';
+import { useState } from 'react';
 import { desktopNoticesState, setDesktopNotices } from '../state/desktop-notices.ts';
 import { usePreferences } from '../state/preferences.ts';
 
@@ -12,6 +13,8 @@ const WORDS = {
 /** Whether this browser shows notifications of the operating system too; nothing in the desktop app, whose shell does. */
 export function DesktopNotices() {
   const wanted = usePreferences((preferences) => preferences.onDesktop);
+  // What the browser answers is no state of ours.
+  const [, lookAgain] = useState(0);
   const state = desktopNoticesState(wanted);
   if (state === 'shell') return null;
   return (
@@ -21,9 +24,15 @@ export function DesktopNotices() {
       ) : (
         <Switch
           label="On the desktop too"
-          description={state === 'refused' ? WORDS.refused : 'Jobs and rentals that end or need you, while another window is in front.'}
-          checked={wanted}
-          onChange={(event) => void setDesktopNotices(event.currentTarget.checked)}
+          description={
+            state === 'refused'
+              ? WORDS.refused
+              : 'Jobs and rentals that end or need you, while another window is in front.'
+          }
+          checked={state === 'on'}
+          onChange={(event) =>
+            void setDesktopNotices(event.currentTarget.checked).then(() => lookAgain((times) => times + 1))
+          }
         />
       )}
     </footer>

@@ -16,13 +16,13 @@ export function desktopNoticesState(wanted: boolean): DesktopNoticesState {
   if (inShell()) return 'shell';
   if (!isLoopback(location.hostname)) return 'elsewhere';
   if (!('Notification' in window)) return 'impossible';
-  if (!wanted) return 'off';
-  return Notification.permission === 'granted' ? 'on' : 'refused';
+  if (Notification.permission === 'denied') return 'refused';
+  return wanted && Notification.permission === 'granted' ? 'on' : 'off';
 }
 
 /** Asks the browser on the way; only ever called from a click. */
-export async function setDesktopNotices(onDesktop: boolean): Promise<void> {
-  if (onDesktop && Notification.permission === 'default') await Notification.requestPermission();
+export async function setDesktopNotices(wanted: boolean): Promise<void> {
+  const onDesktop = wanted && (await Notification.requestPermission()) === 'granted';
   usePreferences.setState({ onDesktop });
 }
 

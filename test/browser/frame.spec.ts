@@ -158,6 +158,21 @@ test('a browser shows them on the desktop only once its owner said so, and not w
   expect(await page.evaluate(() => localStorage.getItem('commonwatt-preferences'))).toContain('"onDesktop":true');
 });
 
+test('a browser that refuses them is said, and where to allow it', async ({ open }) => {
+  const { page } = await open();
+  await page.addInitScript(() => {
+    const fake = { permission: 'default', requestPermission: () => Promise.resolve((fake.permission = 'denied')) };
+    Object.assign(window, { Notification: fake });
+  });
+  await page.reload();
+  await page.getByRole('button', { name: 'Notifications, 2 new' }).click();
+  const choice = page.getByRole('switch', { name: 'On the desktop too' });
+  await choice.click();
+  await expect(page.getByText('Allow it in the browser’s settings of this site.')).toBeVisible();
+  await expect(choice).not.toBeChecked();
+  await expectAccessible(page);
+});
+
 test('the first run takes three steps, can be skipped, and does not come back', async ({ open }) => {
   const { page, host } = await open({ firstRun: true });
   await page.getByRole('button', { name: 'Next' }).click();
