@@ -21,7 +21,8 @@ import { statusOf } from './docker-errors.ts';
 import type { DealContainer, DealPlan, Engine } from './engine.ts';
 import { type EngineFacts, type EngineLink, type Log, openEngineLink } from './engine-link.ts';
 import { createGuards, type Guard, type Guards } from './guards.ts';
-import { createImages, type Images, withTag } from './images.ts';
+import { createImages, type Images } from './images.ts';
+import { createPublicImages, type PublicImages } from './public-images.ts';
 import { engineChecks } from './ready-checks.ts';
 import { requireProgram } from './require-program.ts';
 import { createSystemImages, type EnsureOptions, type SystemImageSources } from './system-images.ts';
@@ -36,6 +37,8 @@ export interface DockerEngineOptions {
   socketPath?: string;
   imagesDir?: string;
   systemImages?: SystemImageSources;
+  /** Images made on this computer that strangers may have too, as `name:tag`: everything in them can be copied out. */
+  ownImages?: readonly string[];
   /** Whether this computer has an NVIDIA card, asked at each check; default: whether its driver is loaded (Linux). */
   hasNvidia?: () => boolean | null;
   /** Random names; a test may fix them. */
@@ -46,11 +49,11 @@ export interface DockerEngineOptions {
 export interface EngineParts {
   link: EngineLink;
   images: Images;
+  publicImages: PublicImages;
   guards: Guards;
   newId: () => string;
   /** Guards of deals whose container is not made yet: no sweep may take them. */
   making: Set<Bytes32>;
-  ensureSystemImages(options?: EnsureOptions): Promise<void>;
   /** Resolves when what a former life of this program left has been cleared. */
   ready(): Promise<void>;
   /** Makes guards ahead of need again, after one was taken. */
@@ -98,6 +101,7 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     sources: options.systemImages,
     log,
   });
+  const publicImages = createPublicImages(images, { own: options.ownImages ?? [], ensureSystemImages });
   let guardImageFailure: AppError | null = null;
   const guards = createGuards(link, {
     installId,
@@ -172,7 +176,8 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     const startedMs = clock.monotonicMs();
     const { facts } = link;
     if (facts === null) throw link.failure ?? new AppError('engine-down', 'The Docker engine does not answer.');
-    const image = await images.defaults(plan.spec.image, signal);
+    const reference = await publicImages.bring(plan.spec.image, { signal });
+    const image = await images.defaults(reference, signal);
     const context = {
       installId,
       guardId: '0'.repeat(64),
@@ -203,7 +208,7 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
       });
       opening.catch(() => undefined);
       const createOptions = rentalOptions(
-        { ...plan, spec: { ...plan.spec, image: withTag(plan.spec.image) } },
+        { ...plan, spec: { ...plan.spec, image: reference } },
         { ...context, guardId: mine.id },
       );
       createOptions.Labels = { ...createOptions.Labels, [LABELS.spec]: specDigest(plan.spec) };
@@ -288,10 +293,8 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
         guardImage: present ? 'present' : (guardImageFailure ?? 'missing'),
       });
     },
-    hasImage: (reference) => images.has(reference),
-    // The practice image stands in no registry: it is made here, on first use at the latest.
-    pull: (reference, pullOptions) =>
-      reference === PRACTICE_IMAGE ? ensureSystemImages(pullOptions) : images.pull(reference, pullOptions),
+    hasImage: (reference) => publicImages.isHere(reference),
+    pull: async (reference, pullOptions) => void (await publicImages.bring(reference, pullOptions)),
     resolveImage: async (reference, signal) =>
       reference === PRACTICE_IMAGE ? reference : images.resolve(reference, signal),
     async start(plan, signal) {
@@ -328,10 +331,10 @@ export function openDockerEngine(options: DockerEngineOptions): DockerEngine {
     parts: {
       link,
       images,
+      publicImages,
       guards,
       newId,
       making,
-      ensureSystemImages,
       async ready() {
         await link.tried;
         await swept;

@@ -2,13 +2,12 @@ import type { Container, ContainerInspectInfo } from 'dockerode';
 import { AppError } from '../shared/errors.ts';
 import type { Bytes32 } from '../shared/ids.ts';
 import type { Clock } from '../shared/time.ts';
-import { guardName, LABELS, PRACTICE_IMAGE } from './create-options.ts';
+import { guardName, LABELS } from './create-options.ts';
 import { dealIdOf } from './deal-container.ts';
 import { statusOf } from './docker-errors.ts';
 import type { EngineParts } from './docker-engine.ts';
 import type { Log } from './engine-link.ts';
 import type { Guard } from './guards.ts';
-import { withTag } from './images.ts';
 import { type JobContainer, openJobContainer } from './job-container.ts';
 import { listInputs, packInputs } from './job-inputs.ts';
 import { JOB_FOLDER, JOB_USER, jobDigest, jobName, jobOptions, jobProcess } from './job-options.ts';
@@ -28,7 +27,7 @@ export function createDockerJobs(
   parts: EngineParts,
   options: { installId: string; clock: Clock; log: Log },
 ): JobRuntimes {
-  const { link, images, guards } = parts;
+  const { link, images, publicImages, guards } = parts;
   const { installId, clock, log } = options;
   const closing = new AbortController();
   const starting = new Map<Bytes32, Promise<JobProcess>>();
@@ -152,13 +151,6 @@ export function createDockerJobs(
     return open(plan.dealId, raw);
   }
 
-  async function fetchImage(image: string, { signal, onProgress }: NonNullable<StartOptions>): Promise<void> {
-    if (await images.has(image)) return;
-    // The practice image stands in no registry: it is made here.
-    if (image === PRACTICE_IMAGE) await parts.ensureSystemImages({ onProgress, signal });
-    else await images.pull(image, { onProgress, signal });
-  }
-
   async function copyInputs(
     container: Container,
     plan: JobPlan,
@@ -204,12 +196,12 @@ export function createDockerJobs(
     const { work, dealId } = plan;
     const { signal } = startOptions;
     if (work.type !== 'docker') throw new AppError('internal', 'Only containers run here.');
-    await fetchImage(work.image, startOptions);
+    const reference = await publicImages.bring(work.image, startOptions);
     const { facts } = link;
     if (facts === null) throw link.failure ?? new AppError('engine-down', 'The Docker engine does not answer.');
-    const image = await images.defaults(work.image, signal);
+    const image = await images.defaults(reference, signal);
     const context = { installId, guardId: null, info: facts.info, engineCpus: facts.cpus, image };
-    const tagged = { ...work, image: withTag(work.image) };
+    const tagged = { ...work, image: reference };
     // Refuses before anything is made.
     jobOptions(plan, tagged, context);
     const [program] = jobProcess(work, image);

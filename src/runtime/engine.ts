@@ -109,11 +109,15 @@ export interface Engine {
   onChange(listener: (info: EngineInfo | null) => void): () => void;
   /** Ready checks, each with its fix: engine, version floors, GPU toolkit, disk, guard image. */
   checks(): Promise<ReadyCheck[]>;
+  /** Whether a stranger may have this image as it lies here, as far as that is known without asking its registry. */
   hasImage(reference: string): Promise<boolean>;
-  /** One pull in flight per reference. @throws AppError image-missing, disk-full, engine-down, cancelled. */
+  /**
+   * Makes an image present that anybody could have; one pull in flight per reference. What lies here but is not public counts
+   * as missing. @throws AppError image-missing (its field is `registry` where that is silent), disk-full, engine-down, cancelled.
+   */
   pull(reference: string, options: { onProgress?: (progress: Progress) => void; signal?: AbortSignal }): Promise<void>;
   /**
-   * Creates and starts the deal's guard and container, or adopts them when they exist. The image must be present.
+   * Creates and starts the deal's guard and container, or adopts them when they exist; brings the image as `pull` does.
    * @throws AppError toolkit-missing, disk-full, engine-down, image-missing, bad-input (unstartable command).
    */
   start(plan: DealPlan, signal?: AbortSignal): Promise<DealContainer>;

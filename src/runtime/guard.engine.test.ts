@@ -50,7 +50,7 @@ describe.skipIf(!hasEngine)('the guard (needs a running Docker engine)', () => {
   let server: Server;
   let port = 0;
   beforeAll(async () => {
-    it = openTestEngine();
+    it = openTestEngine({ ownImages: ['commonwatt/guard-as-rental:test'] });
     await it.engine.ensureSystemImages();
     server = createServer((_, response) => response.end('host reached'));
     await new Promise<void>((resolve) => {

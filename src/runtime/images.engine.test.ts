@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,35 +10,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Progress } from '../shared/ready-check.ts';
 import { MIB } from '../shared/units.ts';
 import { PRACTICE_IMAGE } from './create-options.ts';
-import { docker, hasEngine, openTestEngine, type TestEngine } from './engine-fixture.ts';
+import { docker, hasEngine, openTestEngine, planOf, type TestEngine } from './engine-fixture.ts';
+import { registryProgram, startRegistry } from './registry-fixture.ts';
 
-/** Debian's package docker-registry: `apt-get install --no-install-recommends docker-registry`. */
-const registryProgram = ['/usr/bin/docker-registry', '/usr/local/bin/docker-registry'].find((file) => existsSync(file));
 const LAYER = 24 * MIB;
-
-/** Waits for the program's own words that it listens, and reads the port from them. */
-async function startRegistry(folder: string): Promise<{ child: ChildProcess; port: number }> {
-  const config = path.join(folder, 'config.yml');
-  const data = path.join(folder, 'data');
-  mkdirSync(data);
-  writeFileSync(
-    config,
-    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${data}}}\nhttp: {addr: 127.0.0.1:0}\n`,
-  );
-  const child = spawn(registryProgram ?? '', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const port = await new Promise<number>((resolve, reject) => {
-    let text = '';
-    const read = (bytes: Buffer): void => {
-      text += bytes.toString();
-      const found = /listening on 127\.0\.0\.1:(\d+)/.exec(text);
-      if (found) resolve(Number(found[1]));
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    child.once('exit', () => reject(new Error(`The registry ended: ${text}`)));
-  });
-  return { child, port };
-}
 
 describe.skipIf(!hasEngine)('images (needs a running Docker engine)', () => {
   let it: TestEngine;
@@ -52,7 +27,12 @@ describe.skipIf(!hasEngine)('images (needs a running Docker engine)', () => {
       code: 'image-missing',
       field: 'registry',
     });
-    await expect(it.engine.pull('Not//Valid', {})).rejects.toMatchObject({ code: 'bad-input', field: 'spec.image' });
+    // Each is a path of the engine's own address.
+    for (const name of ['Not//Valid', 'Not/Valid', 'a/../../info', 'a/./b', '/a', 'a/']) {
+      await expect(it.engine.pull(name, {})).rejects.toMatchObject({ code: 'bad-input', field: 'spec.image' });
+      await expect(it.engine.start(planOf({ image: name }))).rejects.toMatchObject({ code: 'bad-input' });
+    }
+    await expect(it.engine.hasImage('a/../../info')).rejects.toMatchObject({ code: 'bad-input' });
   });
 
   test('an image that was built here has no digest, and no registry is asked for its name', async () => {

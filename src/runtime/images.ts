@@ -16,6 +16,10 @@ export interface PullOptions {
 /** Images of the engine: present or not, and fetched once however many ask. */
 export interface Images {
   has(reference: string): Promise<boolean>;
+  /** Its id, and the digests under which it came or was pushed; null where it is not here. */
+  find(reference: string, signal?: AbortSignal): Promise<{ id: string; digests: string[] } | null>;
+  /** `sha256:…` as the image's registry tells anybody. @throws AppError image-missing, timeout, engine-down, cancelled */
+  askRegistry(reference: string, options: { signal?: AbortSignal | undefined; timeoutMs: number }): Promise<string>;
   /** @throws AppError image-missing */
   defaults(reference: string, signal?: AbortSignal): Promise<ImageDefaults>;
   pull(reference: string, options: PullOptions): Promise<void>;
@@ -26,8 +30,17 @@ export interface Images {
   resolve(reference: string, signal?: AbortSignal): Promise<string | null>;
 }
 
-/** A name without tag would make the engine fetch every tag there is. */
+/** Neither empty nor dots alone: the engine would answer with a redirection to another of its addresses. */
+const NAME_PART = /^[a-zA-Z0-9][a-zA-Z0-9._:@-]*$/;
+
+/** A name without tag would make the engine fetch every tag there is. @throws AppError bad-input where it is no name */
 export function withTag(reference: string): string {
+  if (!reference.split('/').every((part) => NAME_PART.test(part))) {
+    throw new AppError('bad-input', `The image ${reference} is not a valid image reference.`, {
+      field: 'spec.image',
+      next: 'Write it as name:tag or name@sha256:….',
+    });
+  }
   if (reference.includes('@')) return reference;
   return reference.slice(reference.lastIndexOf('/') + 1).includes(':') ? reference : `${reference}:latest`;
 }
@@ -109,8 +122,25 @@ export function createImages(link: EngineLink): Images {
 
   const has = async (reference: string): Promise<boolean> => (await ifPresent(withTag(reference))) !== null;
 
+  /** Without the owner's passwords: none is sent along. */
+  const askRegistry: Images['askRegistry'] = async (reference, { signal, timeoutMs }) => {
+    const digest = await link.call((abortSignal) => registryDigest(link.docker, reference, { abortSignal }), {
+      signal,
+      timeoutMs,
+      image: reference,
+    });
+    if (typeof digest === 'string' && DIGEST.test(digest)) return digest;
+    throw new AppError('image-missing', `The registry names no digest of ${reference}.`, { field: 'spec.image' });
+  };
+
   return {
     has,
+    askRegistry,
+    async find(reference, signal) {
+      const here = await ifPresent(withTag(reference), signal);
+      if (here === null) return null;
+      return { id: here.Id, digests: list(here.RepoDigests).map((text) => text.slice(text.indexOf('@') + 1)) };
+    },
     async resolve(asked, signal) {
       if (asked.includes('@')) return asked;
       const reference = withTag(asked);
@@ -119,13 +149,7 @@ export function createImages(link: EngineLink): Images {
       // Built here and never pushed: a registry could only know another one of that name.
       if (here && list(here.RepoDigests).length === 0) return null;
       try {
-        const digest = await link.call((abortSignal) => registryDigest(link.docker, reference, { abortSignal }), {
-          signal,
-          timeoutMs: REGISTRY_MS,
-          image: reference,
-        });
-        if (typeof digest === 'string' && DIGEST.test(digest)) return `${repository}@${digest}`;
-        throw new AppError('image-missing', `The registry names no digest of ${reference}.`);
+        return `${repository}@${await askRegistry(reference, { signal, timeoutMs: REGISTRY_MS })}`;
       } catch (thrown) {
         if (signal?.aborted || !here) throw thrown;
         const kept = list(here.RepoDigests).map((text) => text.split('@'));
