@@ -136,6 +136,14 @@ describeUnless(anvilMissing(), 'jobs through a host', () => {
     expect(list.counts).toMatchObject({ verified: 1, pending: 0 });
     const said = host.rooms.ledger.notifications.list(10);
     expect(said.filter((one) => one.taskId === taskId)).toMatchObject([{ level: 'success' }]);
+
+    const removed = await jobs().removeResults({ taskId }, context);
+    expect(removed).toMatchObject({ status: 'verified', resultHere: false });
+    await expect(jobs().results({ taskId }, context)).rejects.toMatchObject({ code: 'not-found' });
+    const gateways = ['http://127.0.0.1:8080'];
+    const limitBytes = 3 * 2 ** 30;
+    expect(await jobs().setStorage({ limitBytes, gateways }, context)).toMatchObject({ limitBytes, gateways });
+    expect(await jobs().setStorage({ gateways: [] }, context)).toEqual(await jobs().storage(undefined, context));
   }, 60_000);
 
   test('uploads come in pieces, and files of this computer are taken where they lie', async () => {

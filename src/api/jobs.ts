@@ -128,6 +128,15 @@ export const schedulingSchema = z.object({
   lastMs: z.number(),
 });
 
+/** Inputs and results on this computer, in bytes. What is not kept for anybody goes by itself, the oldest first. */
+export const storageSchema = z.object({
+  usedBytes: z.int(),
+  keptBytes: z.int(),
+  limitBytes: z.int(),
+  /** IPFS gateways that content may come from too, in order. */
+  gateways: z.array(z.string()),
+});
+
 const task = z.object({ taskId: z.string().max(64) });
 
 export const jobsContract = {
@@ -271,6 +280,26 @@ export const jobsContract = {
     .route({ method: 'POST', path: '/jobs/{taskId}/results/push' })
     .input(task.extend({ url: z.url({ protocol: /^https?$/ }) }))
     .output(z.object({ cid: z.string() })),
+  /** Lets the result go from this computer; the job and what it cost stay in the book. @throws conflict before its end */
+  removeResults: oc
+    .route({ method: 'POST', path: '/jobs/{taskId}/results/remove', summary: 'Remove a result from this computer' })
+    .input(task)
+    .output(jobSchema),
+  storage: oc
+    .route({ method: 'GET', path: '/jobs/storage', summary: 'Space that job files take' })
+    .output(storageSchema),
+  setStorage: oc
+    .route({ method: 'PUT', path: '/jobs/storage', summary: 'Limit the space, name IPFS gateways' })
+    .input(
+      z.object({
+        limitBytes: z.int().min(1_073_741_824).optional(),
+        gateways: z
+          .array(z.url({ protocol: /^https?$/ }).max(300))
+          .max(8)
+          .optional(),
+      }),
+    )
+    .output(storageSchema),
   scheduling: oc.route({ method: 'GET', path: '/jobs/scheduling' }).output(schedulingSchema),
   setScheduling: oc
     .route({ method: 'PUT', path: '/jobs/scheduling' })

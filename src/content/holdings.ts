@@ -110,7 +110,7 @@ export async function openHoldings(files: BlockFiles, limitBytes: () => number, 
     }
     if (used + bytes > limit) {
       throw new AppError('disk-full', 'The space for job files is used up.', {
-        next: 'Raise the disk limit in the settings, or remove results that are no longer needed.',
+        next: 'Remove results that are no longer needed, or raise the limit: commonwatt job storage --limit 200g.',
       });
     }
     used += bytes;

@@ -10,6 +10,7 @@ import type { PeerHandler } from '../peer/peer-link.ts';
 import type { Deals } from '../provider/deals.ts';
 import { JobWork } from '../provider/job-work.ts';
 import type { Sharing } from '../provider/sharing.ts';
+import { contentSettings } from './content-settings.ts';
 import { JobDesk } from '../renter/jobs/job-desk.ts';
 import { letLeftInputsGo } from '../renter/jobs/submissions.ts';
 import { Scheduling } from '../renter/jobs/scheduling.ts';
@@ -21,7 +22,6 @@ import type { Address, Bytes32 } from '../shared/ids.ts';
 import type { Log } from '../shared/log.ts';
 import type { Clock } from '../shared/time.ts';
 import { acceptancePayload } from '../shared/typed-data.ts';
-import { GIB } from '../shared/units.ts';
 import type { JobRun, Ledger, Notification } from '../store/ledger.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import type { Line } from './line.ts';
@@ -30,11 +30,6 @@ import { openPracticeAccounts } from './practice-accounts.ts';
 import type { JobRooms } from './rooms.ts';
 import { serveContent } from './serve-content.ts';
 import { sharedOfferDoor, sharedOfferLimits } from './shared-offer-door.ts';
-
-/** The owner's own IPFS gateways, in order, as a list of URLs. */
-const GATEWAYS = 'ipfs.gateways';
-/** Most bytes that content may take on disk, where the owner has said so. */
-const CONTENT_LIMIT = 'content.limitBytes';
 
 export interface OpenJobRooms extends JobRooms {
   content: ContentStore;
@@ -78,22 +73,17 @@ export async function openJobRooms(parts: {
   try {
     const contentDir = path.join(dataDir, 'content');
     const { bavail, bsize } = await statfs(dataDir);
-    // Owner first: at most 100 GB, and a fifth of what is free.
-    const fallback = Math.max(GIB, Math.min(100 * GIB, Math.floor((bavail * bsize) / 5)));
+    const settings = contentSettings(ledger.settings, bavail * bsize);
     const content = await openContentStore({
       dir: contentDir,
-      limitBytes: () => Number(ledger.settings.get(CONTENT_LIMIT) ?? fallback),
+      limitBytes: () => settings.limitBytes(),
       log,
       clock,
     });
     stack.defer(() => content.close());
     const runtimes = openJobRuntimes({ engine, dataDir, installId: parts.installId, clock, log });
     stack.defer(() => runtimes.close());
-    const named = namedGateways();
-    const gateways = (): readonly string[] => {
-      const stored = ledger.settings.get(GATEWAYS);
-      return named ?? (Array.isArray(stored) ? stored.filter((one) => typeof one === 'string') : []);
-    };
+    const gateways = () => settings.gateways();
     letLeftInputsGo({ content, ledger, log });
     const taskChanged = new Emitter<string>();
     const runChanged = new Emitter<JobRun>();
@@ -204,6 +194,7 @@ export async function openJobRooms(parts: {
       runChanged,
       accounts,
       content,
+      contentSettings: settings,
       handler: {
         onRequest: (connection, kind, body) => work.onRequest(connection, kind, body),
         onStream: async (connection, stream) => {
@@ -245,26 +236,6 @@ function addressOf(desk: JobDesk): Address | null {
   } catch {
     return null;
   }
-}
-
-/**
- * `COMMONWATT_IPFS_GATEWAYS=http://127.0.0.1:8080,https://gateway.example`: IPFS gateways in order, instead of the stored
- * ones; null where it says nothing. What they answer is compared with its address, so none of them has to be trusted.
- * @throws AppError bad-input
- */
-function namedGateways(): readonly string[] | null {
-  const names = (process.env['COMMONWATT_IPFS_GATEWAYS'] ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  const wrong = names.find((name) => !z.url({ protocol: /^https?$/ }).safeParse(name).success);
-  if (wrong !== undefined) {
-    throw new AppError('bad-input', `${wrong.slice(0, 200)} is not the address of an IPFS gateway.`, {
-      field: 'COMMONWATT_IPFS_GATEWAYS',
-      next: 'Write addresses such as http://127.0.0.1:8080, with commas between them.',
-    });
-  }
-  return names.length === 0 ? null : names;
 }
 
 /** @throws AppError bad-input */

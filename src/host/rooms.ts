@@ -18,6 +18,7 @@ import type { Clock } from '../shared/time.ts';
 import type { Deal, JobRun, Ledger, Notification } from '../store/ledger.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import type { Neighbour } from './neighbour.ts';
+import type { ContentSettings } from './content-settings.ts';
 
 /** The practice network's own conveniences; null on real networks. */
 export interface Practice {
@@ -85,6 +86,7 @@ export interface JobRooms {
   runChanged: Emitter<JobRun>;
   /** Null on real networks, and on a practice network that another host runs. */
   accounts: PracticeAccounts | null;
+  contentSettings: ContentSettings;
 }
 
 /** Everything a running host holds, wired once by createHost and handed to the services. */

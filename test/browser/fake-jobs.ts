@@ -100,6 +100,7 @@ export function createFakeJobs(options: FakeJobsOptions) {
     logs.set(taskId, log);
     return log;
   };
+  let storage = { usedBytes: 5 * 2 ** 30, keptBytes: 3 * 2 ** 30, limitBytes: 100 * 2 ** 30, gateways: [] as string[] };
   const all = () => [...tasks.values()].map((task) => task.value);
   const page = (filter: TaskFilter) => fakePage(all(), filter);
   /** The result waits for its owner; whatever it is told, that is over then. */
@@ -326,6 +327,20 @@ export function createFakeJobs(options: FakeJobsOptions) {
       call('jobs.saveResults');
       const files = [...(results.get(taskId)?.values() ?? [])];
       return { folder, files: files.length, bytes: files.reduce((sum, bytes) => sum + bytes.length, 0) };
+    },
+    removeResults: ({ taskId }) => {
+      call('jobs.removeResults');
+      return change(taskId, (job) => ({ ...job, resultHere: false }));
+    },
+    storage: () => storage,
+    setStorage: (next) => {
+      call('jobs.setStorage');
+      storage = {
+        ...storage,
+        limitBytes: next.limitBytes ?? storage.limitBytes,
+        gateways: next.gateways ?? storage.gateways,
+      };
+      return storage;
     },
     pushResults: ({ taskId }) => {
       call('jobs.pushResults');

@@ -248,6 +248,23 @@ test.describe('results', () => {
     await expect(page.getByText('Your node has it now.')).toBeVisible();
   });
 
+  test('space: how much is taken, another limit, and this result removed', async ({ open }) => {
+    const { page, host } = await open({ jobs: true, at: '#/jobs/task-4' });
+    await page.getByText('Space on this computer').click();
+    await expect(page.getByText('take 5 GiB of the 100 GiB they may')).toBeVisible();
+    await page.getByRole('textbox', { name: 'They may take (GiB)' }).fill('250');
+    await page.getByRole('button', { name: 'Set the limit' }).click();
+    await expect(page.getByText('of the 250 GiB they may')).toBeVisible();
+    const remove = page.getByRole('button', { name: 'Remove this result…' });
+    await remove.click();
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await remove.click();
+    expect(host.calls).not.toContain('jobs.removeResults');
+    await page.getByRole('button', { name: 'Remove it from this computer' }).click();
+    await expect(page.getByText('Space on this computer')).toHaveCount(0);
+    expect(host.jobs.get('task-4').resultHere).toBe(false);
+  });
+
   test('who ran it: certificates with their checks, copies with the one that differs, simulated cards named', async ({
     open,
   }) => {

@@ -12,6 +12,7 @@ import { useApi, useClient } from '../../state/host.ts';
 import { fromBase64 } from '../../view/bytes.ts';
 import { plainText } from '../../../src/shared/plain-text.ts';
 import { FilePreview } from './FilePreview.tsx';
+import { ResultSpace } from './ResultSpace.tsx';
 
 /** More files than this are not listed one by one. */
 const MOST_LISTED = 500;
@@ -106,6 +107,7 @@ export function JobResults({ job }: { job: Job }) {
         )}
         <FailureNote error={download.error} />
         <TakeAlong taskId={taskId} cid={resultCid} />
+        <ResultSpace job={job} />
       </div>
     </div>
   );

@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ApiClient, ApiInputs, Job } from '../../api/contract.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
+import { formatBytes } from '../../shared/units.ts';
 import type { Command, CommandContext } from './command.ts';
 import { describe, folded, listed } from './job-lines.ts';
 import { follow } from './session-commands.ts';
-import { findTask, money, parseWhole, table } from './values.ts';
+import { findTask, money, parseBytes, parseWhole, table } from './values.ts';
 
 type JobFileInput = ApiInputs['jobs']['submit']['file'];
 
@@ -226,6 +227,7 @@ export const jobCommands: readonly Command[] = [
       to: { type: 'string', value: 'FOLDER', about: 'copy the result here' },
       print: { type: 'string', value: 'FILE', about: 'print one file of it' },
       push: { type: 'string', value: 'URL', about: 'push it to your own IPFS node (Kubo RPC address)' },
+      remove: { type: 'boolean', about: 'remove it from this computer' },
     },
     async run(context) {
       const client = await context.api();
@@ -237,6 +239,11 @@ export const jobCommands: readonly Command[] = [
         context.print(pushed, `Pushed ${pushed.cid}.`);
         return undefined;
       }
+      if (context.options.flag('remove')) {
+        const job = await client.jobs.removeResults({ taskId });
+        context.print(job, `The result of ${job.name === '' ? taskId : job.name} is no longer on this computer.`);
+        return undefined;
+      }
       if (folder !== undefined) {
         const saved = await client.jobs.saveResults({ taskId, folder: path.resolve(folder) });
         context.print(saved, `${saved.files} files, ${saved.bytes} bytes in ${saved.folder}.`);
@@ -245,6 +252,32 @@ export const jobCommands: readonly Command[] = [
       const results = await client.jobs.results({ taskId });
       context.print(results, table(results.files.map(({ path: name, bytes, type }) => [name, `${bytes}`, type])));
       return undefined;
+    },
+  },
+  {
+    name: 'job storage',
+    about: 'the space that inputs and results take; set how much they may take, and IPFS gateways to fetch from',
+    options: {
+      limit: { type: 'string', value: 'SIZE', about: 'such as 200g' },
+      gateways: { type: 'string', value: 'URLS', about: 'in order, with commas between them; "" for none' },
+    },
+    async run(context) {
+      const client = await context.api();
+      const [limit, gateways] = [context.options.text('limit'), context.options.text('gateways')];
+      const change = {
+        ...(limit === undefined ? {} : { limitBytes: parseBytes(limit, '--limit') }),
+        ...(gateways === undefined ? {} : { gateways: gateways.split(',').filter((url) => url.trim() !== '') }),
+      };
+      const storage =
+        Object.keys(change).length === 0 ? await client.jobs.storage() : await client.jobs.setStorage(change);
+      context.print(storage, [
+        ...table([
+          ['Used', formatBytes(storage.usedBytes)],
+          ['Kept', formatBytes(storage.keptBytes)],
+          ['Limit', formatBytes(storage.limitBytes)],
+        ]),
+        ...storage.gateways.map((url) => `  gateway ${url}`),
+      ]);
     },
   },
   {

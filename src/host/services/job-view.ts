@@ -2,6 +2,7 @@ import type { Job } from '../../api/contract.ts';
 import { jobFileSchema, jobSpecSchema, type JobFile, type JobSpec, type JobStatus } from '../../shared/job-spec.ts';
 import { parseAmount, type Token } from '../../shared/money.ts';
 import { providerOfOffer } from '../../shared/typed-data.ts';
+import { hasResult } from '../../renter/jobs/fetch-result.ts';
 import { currentDeals, isTaskOver, verdictOfTask } from '../../renter/jobs/task-facts.ts';
 import type { JobTask, JobTaskDeal, JobTaskPhase } from '../../store/ledger.ts';
 import { SIMULATED_CARD } from '../practice-offers.ts';
@@ -96,7 +97,7 @@ export function jobView(task: JobTask, { chain, content, jobs }: Rooms): Job {
     retries: file.retries,
     runs: task.deals.map(runOf),
     resultCid: task.resultCid,
-    resultHere: task.resultCid !== null && verdict !== null && content.has(task.resultCid),
+    resultHere: verdict !== null && hasResult(content, task),
     verdict: verdict && { tier: verdict.tier, valid: verdict.valid, reason: verdict.reason, checks: verdict.checks },
     review: review && { until: review.until, bond: `${review.bond}` },
     postedAt: (task.jobId && chain.job(task.jobId)?.postedAt) ?? null,

@@ -10,8 +10,9 @@ import { STRATEGIES } from '../../renter/schedule/strategies.ts';
 import { readAll } from '../../renter/jobs/check-result.ts';
 import { withSampleParams } from '../../renter/jobs/resolve-inputs.ts';
 import { Emitter } from '../../shared/emitter.ts';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, toAppError } from '../../shared/errors.ts';
 import { JOB_STATUSES } from '../../shared/job-spec.ts';
+import { hasResult, resultPin } from '../../renter/jobs/fetch-result.ts';
 import type { JobTask, JobTaskPhase } from '../../store/ledger.ts';
 import type { Rooms } from '../rooms.ts';
 import { typeOfFile } from './file-types.ts';
@@ -100,11 +101,21 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
 
   const result = (taskId: string): { task: JobTask; cid: string } => {
     const task = find(taskId);
-    if (task.resultCid !== null && content.has(task.resultCid)) return { task, cid: task.resultCid };
+    if (task.resultCid !== null && hasResult(content, task)) return { task, cid: task.resultCid };
     throw new AppError('not-found', 'The result of this job is not on this computer.', {
       field: 'taskId',
       next: task.endedAt === null ? 'Wait until the job has ended.' : 'Run the job again.',
     });
+  };
+
+  const storage = (): ApiOutputs['jobs']['storage'] => {
+    const { bytes, limitBytes, pinnedBytes } = content.usage();
+    return {
+      usedBytes: bytes,
+      keptBytes: pinnedBytes,
+      limitBytes,
+      gateways: [...jobs.contentSettings.gateways()],
+    };
   };
 
   /** Logs of a run that has ended, out of its result folder. */
@@ -249,6 +260,27 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
       const { cid } = result(taskId);
       await pushCarToKubo(content, url, cid, { signal });
       return { cid };
+    },
+    removeResults: async ({ taskId }) => {
+      const { task, cid } = result(taskId);
+      if (task.endedAt === null) {
+        throw new AppError('conflict', 'This job has not ended: its result is still needed.', { field: 'taskId' });
+      }
+      await content.unpin(cid, resultPin(taskId));
+      // Where another task or the owner keeps the same content, it stays for them.
+      if (content.stat(cid)?.pins.length === 0) {
+        await content.remove(cid).catch((thrown: unknown) => {
+          // Somebody reads it just now: it goes when the space is needed.
+          if (toAppError(thrown).code !== 'conflict') throw thrown;
+        });
+      }
+      jobs.taskChanged.emit(taskId);
+      return view(taskId);
+    },
+    storage: async () => storage(),
+    setStorage: async (change) => {
+      jobs.contentSettings.set(change);
+      return storage();
     },
     scheduling: async () => schedulingView(rooms),
     setScheduling: async ({ automatic, strategy }) => {
