@@ -683,6 +683,48 @@ describeUnless(anvilMissing(), 'jobs of a provider', () => {
       expect([...runtimes.processes.keys()]).toEqual([ZeroHash]);
       await runtimes.remove(ZeroHash as Bytes32);
     });
+
+    test('with an engine that comes up later than the host, what a job left goes then', async () => {
+      const { terms, dealId } = await world.assign(world.spec());
+      await world.phase(dealId, 'submitted');
+      await accept(terms);
+      await world.phase(dealId, 'settled');
+      await world.die();
+      await runtimes.start({ dealId, inputs: scratch } as never);
+      runtimes.isDown = true;
+      await world.startAgain();
+      expect([...runtimes.processes.keys()]).toEqual([dealId]);
+      runtimes.comeBack();
+      await expect.poll(() => runtimes.processes.size).toBe(0);
+    });
+
+    test('content that a run had fetched is let go also where the host dies between its failure and clearing away', async () => {
+      const mine = await world.renter.content.importBytes(Buffer.from('fetched for a run that failed'));
+      const { account } = world.renter;
+      world.shared.add(mine.cid);
+      const pinsOf = () => world.provider.content.stat(mine.cid)?.pins;
+      runtimes.startFails = new AppError('disk-full', 'No room.');
+      const died = world.killedAt('failed');
+      const input = { from: 'renter', path: 'x', cid: mine.cid, bytes: 29 };
+      const { dealId } = await world.assign(world.spec({ inputs: [input] }));
+      await died;
+      await world.provider.shut();
+      await world.provider.open();
+      await world.provider.content.pin(mine.cid, `run:${dealId}`);
+      // Somebody else's reason to keep it is not ours to judge.
+      await world.provider.content.pin(mine.cid, `task:${account}`);
+      await world.provider.shut();
+      await world.startAgain();
+      expect(world.provider.ledger.runs.get(dealId)?.phase).toBe('failed');
+      expect(pinsOf()).toEqual([`task:${account}`]);
+      runtimes.startFails = null;
+      const { terms, dealId: paid } = await world.assign(world.spec());
+      const { resultCid } = await world.phase(paid, 'submitted');
+      await world.restart();
+      expect(world.provider.content.stat(resultCid ?? '')?.pins).toContain(`run:${paid}`);
+      await accept(terms);
+      await world.phase(paid, 'settled');
+    });
   });
 
   describe('copies', () => {

@@ -299,9 +299,7 @@ async function begin(rooms: Rooms, jobs: OpenJobRooms): Promise<void> {
   wallet.status.on((status) => void follow(status.address));
   jobs.onAccounts.on(() => void watch());
   engine.onChange((info) => {
-    if (!info) return;
-    void deals.sweep();
-    void jobs.work.sweep();
+    if (info) void deals.sweep();
   });
   await sharing.recover();
 }

@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { keccak256, toUtf8Bytes } from 'ethers';
 import type { z } from 'zod';
 import type { Chain } from '../chain/chain.ts';
@@ -8,7 +6,7 @@ import type { Cid } from '../content/content-store.ts';
 import type { PeerConnection, PeerStream } from '../peer/peer-link.ts';
 import type { State } from '../shared/emitter.ts';
 import { AppError, assertNever, toAppError } from '../shared/errors.ts';
-import { isBytes32, type Address, type Bytes32 } from '../shared/ids.ts';
+import type { Address, Bytes32 } from '../shared/ids.ts';
 import {
   JOB_REQUESTS,
   JOB_STATUS_EVENT,
@@ -27,6 +25,7 @@ import type { JobRoom, WorkDoor } from './job-room.ts';
 import { serveRunLogs } from './run-logs.ts';
 import { pinOf } from './run-plan.ts';
 import { ServedRun } from './served-run.ts';
+import { sweepRuns } from './sweep-runs.ts';
 import { WorkChoice } from './work-choice.ts';
 import { workFigures, type WorkFigures } from './work-setup.ts';
 import { WorkSwitch, type WorkState } from './work-switch.ts';
@@ -52,6 +51,8 @@ export class JobWork {
   readonly #lines = new Map<Bytes32, Set<PeerConnection>>();
   readonly #assigned = new FirstWords(CHAIN_LAG_MS);
   #ticker: NodeJS.Timeout | null = null;
+  #sweeping: Promise<void> = Promise.resolve();
+  #offEngine: (() => void) | null = null;
   #tidyAt = 0;
   #offers = '';
 
@@ -110,29 +111,22 @@ export class JobWork {
       if (this.#runs.has(run.dealId)) continue;
       if (run.settledAt === null || run.settledAt > since) found.push(this.#serve(run));
     }
-    await this.sweep();
+    // Of an engine that is down nothing can be seen: once more when it comes up, if that is while this host starts.
+    this.#offEngine ??= this.#room.runtimes.onBack(() => void this.#sweep());
+    await this.#sweep();
     for (const run of found) run.go();
     this.#ticker ??= setInterval(() => this.#tick(), this.#room.tickMs ?? 1000);
     void this.#switch.recover();
   }
 
-  /** Processes and files of runs that need them no more are removed; of unknown ones, kept and reported. */
-  async sweep(): Promise<void> {
-    const { runtimes, ledger, log, account, runsDir } = this.#room;
-    for (const dealId of await runtimes.list().catch((): Bytes32[] => [])) {
-      const run = ledger.runs.get(dealId);
-      if (!run) log.warn({ dealId }, 'something of ours runs for no known job; left alone');
-      else if (run.account === account.address && !this.#needsProcess(dealId)) {
-        await runtimes.remove(dealId).catch((thrown: unknown) => {
-          log.warn({ dealId, error: toAppError(thrown).message }, 'what a run left could not be removed yet');
-        });
-      }
-    }
-    for (const name of await readdir(runsDir).catch((): string[] => [])) {
-      // Only what is named as a run is one of ours.
-      if (!isBytes32(name) || this.#needsProcess(name)) continue;
-      await rm(path.join(runsDir, name), { recursive: true, force: true });
-    }
+  /** One sweep at a time; it never throws. */
+  #sweep(): Promise<void> {
+    this.#sweeping = this.#sweeping
+      .then(() => sweepRuns(this.#room, (dealId) => this.#runs.get(dealId)))
+      .catch((thrown: unknown) => {
+        this.#room.log.warn({ error: toAppError(thrown).message }, 'what earlier lives left was not cleared away');
+      });
+    return this.#sweeping;
   }
 
   onChain(events: readonly ChainEvent[]): void {
@@ -212,6 +206,7 @@ export class JobWork {
   /** Lets go of everything in memory. Runs live on. */
   close(): void {
     this.#switch.close();
+    this.#offEngine?.();
     if (this.#ticker) clearInterval(this.#ticker);
     this.#claims.close();
     for (const run of this.#runs.values()) run.dispose();
@@ -256,11 +251,6 @@ export class JobWork {
     const served = new ServedRun(this.#room, run);
     this.#runs.set(run.dealId, served);
     return served;
-  }
-
-  #needsProcess(dealId: Bytes32): boolean {
-    const run = this.#runs.get(dealId);
-    return run !== undefined && (run.isWorking || run.run.phase === 'submitting');
   }
 
   #tick(): void {

@@ -1,9 +1,17 @@
-import type { Bytes32 } from '../shared/ids.ts';
+import { isBytes32, type Bytes32 } from '../shared/ids.ts';
 import type { JobSpec } from '../shared/job-spec.ts';
 import { envSchema } from '../shared/rental.ts';
 
+const PIN = 'run:';
+
 /** Under which name a run keeps content from being evicted. */
-export const pinOf = (dealId: Bytes32): string => `run:${dealId}`;
+export const pinOf = (dealId: Bytes32): string => `${PIN}${dealId}`;
+
+/** Whose pin it is; null for one that no run has set. */
+export function dealOfPin(pin: string): Bytes32 | null {
+  const dealId = pin.slice(PIN.length);
+  return pin.startsWith(PIN) && isBytes32(dealId) ? dealId : null;
+}
 
 /** Every variable the work sees: public ones, the task's own values, its place in the array, secrets. Later ones win. */
 export function runEnv(spec: JobSpec, secrets: Readonly<Record<string, string>>): Record<string, string> {

@@ -65,7 +65,7 @@ export class ServedRun {
     this.#run = run;
     this.dealId = run.dealId;
     // What an earlier life left of a run that is not worked on is swept away with everybody's.
-    this.#cleared = !this.isWorking && run.phase !== 'submitting';
+    this.#cleared = !this.needsItsParts;
     this.#sender = new RunSender(room, {
       run: () => this.#run,
       resultId: ({ resultCid }) => cidToBytes32(resultCid ?? ''),
@@ -90,6 +90,11 @@ export class ServedRun {
   /** This computer is busy with it, or will be at once. */
   get isWorking(): boolean {
     return WORKING.has(this.#run.phase);
+  }
+
+  /** Its process, folder and inputs are needed: until the result is on chain it may have to be packed again. */
+  get needsItsParts(): boolean {
+    return this.isWorking || this.#run.phase === 'submitting';
   }
 
   /** The chain has nothing more to say about it. */
@@ -192,7 +197,7 @@ export class ServedRun {
 
   /** What could not be removed before (an engine that was down) is tried again. */
   async tidy(): Promise<void> {
-    if (!this.isWorking && this.#run.phase !== 'submitting') await this.#clearAway();
+    if (!this.needsItsParts) await this.#clearAway();
   }
 
   /** Forgets the run in memory; processes, files and money stay as they are. */

@@ -277,6 +277,7 @@ export function createDockerJobs(
     },
     list,
     remove,
+    onBack: (listener) => link.onChange((facts) => facts !== null && listener()),
     close() {
       off();
       closing.abort();

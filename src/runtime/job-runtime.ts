@@ -89,6 +89,8 @@ export interface JobRuntimes {
   list(): Promise<Bytes32[]>;
   /** Removes what a deal left, in whatever state; idempotent. @throws AppError engine-down. */
   remove(dealId: Bytes32): Promise<void>;
+  /** Called when an engine that was out of reach can be reached: `list` shows its containers again. */
+  onBack(listener: () => void): () => void;
   /** Stops watching; runs go on. */
   close(): Promise<void>;
 }

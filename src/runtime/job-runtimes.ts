@@ -34,6 +34,7 @@ export function openJobRuntimes(options: {
       if ((await processes.list()).includes(dealId)) await processes.remove(dealId);
       else await containers.remove(dealId);
     },
+    onBack: (listener) => containers.onBack(listener),
     async close() {
       await processes.close();
       await containers.close();

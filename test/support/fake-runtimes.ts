@@ -127,6 +127,7 @@ export class FakeRuntimes implements JobRuntimes {
   startFails: AppError | null = null;
   /** Called with each new process. */
   onStart: (process: FakeProcess) => void = () => undefined;
+  readonly #listeners = new Set<() => void>();
 
   async start(plan: JobPlan): Promise<JobProcess> {
     this.#reach();
@@ -155,7 +156,17 @@ export class FakeRuntimes implements JobRuntimes {
     this.processes.delete(dealId);
   }
 
+  onBack(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   async close(): Promise<void> {}
+
+  comeBack(): void {
+    this.isDown = false;
+    for (const listener of this.#listeners) listener();
+  }
 
   lose(): void {
     this.isDown = true;

@@ -254,6 +254,8 @@ export function createChildJobs(options: { dataDir: string; clock: Clock; log: L
     },
     list,
     remove,
+    // No engine to lose.
+    onBack: () => () => undefined,
     close() {
       closing.abort();
       return Promise.resolve();
