@@ -193,6 +193,19 @@ describeUnless(anvilMissing(), 'jobs through a host', () => {
     expect((await jobs().batches({ limit: 100, batchId }, context)).counts).toMatchObject({ verified: 3, failed: 0 });
   }, 60_000);
 
+  test('copies keep no logs, and their log says so in words', async () => {
+    await worker('worker-2');
+    const { taskIds } = await submit({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
+    const [taskId] = taskIds as [string];
+    expect(await until(taskId, isOver)).toMatchObject({ status: 'verified', verdict: { valid: true } });
+    const { files } = await jobs().results({ taskId }, context);
+    expect(files.map(({ path: name }) => name)).toEqual(['out/result.json', 'result.json']);
+    const frames = await framesOf({ taskId });
+    expect(frames.map(({ type }) => type)).toEqual(['opened', 'data', 'exit']);
+    const said = frames.flatMap((frame) => (frame.type === 'data' ? [Buffer.from(frame.base64, 'base64')] : []));
+    expect(Buffer.concat(said).toString()).toMatch(/holds no logs. Copies of a redundancy job keep none/);
+  }, 90_000);
+
   test('a pasted command line is understood', async () => {
     const read = await jobs().read({ text: 'docker run --rm busybox:1.36 echo hello' }, context);
     expect(read).toMatchObject({ format: 'docker-run', file: { work: { type: 'docker' } } });

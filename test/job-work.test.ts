@@ -766,6 +766,40 @@ describeUnless(anvilMissing(), 'jobs of a provider', () => {
       rmSync(rival.folder, { recursive: true, force: true });
     });
 
+    test('what honest runs differ in is not in the folder: no logs, no details', async () => {
+      const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
+      const cidOf = async (detail: string) => {
+        runtimes.onStart = (process) => {
+          process.files.set('answer.txt', '42');
+          process.say(1, `at ${crypto.randomUUID()}\n`);
+          process.exit(3, { detail });
+        };
+        const { dealId } = await world.assign(spec);
+        return (await world.phase(dealId, 'submitted')).resultCid ?? '';
+      };
+      const cid = await cidOf('container 0a1b at 12:00:01 exited');
+      expect(await cidOf('container 2c3d at 12:00:09 exited')).toBe(cid);
+      const store = world.provider.content;
+      const files: string[] = [];
+      for await (const { path: name, kind } of store.entries(cid)) if (kind === 'file') files.push(name);
+      expect(files).toEqual(['out/answer.txt', 'result.json']);
+      const parts: Uint8Array[] = [];
+      for await (const part of store.read(cid, 'result.json')) parts.push(part);
+      const info = resultInfoSchema.parse(JSON.parse(Buffer.concat(parts).toString()));
+      expect(info).toEqual({ version: 1, exitCode: 3, reason: 'exited', detail: '' });
+
+      // One that could not begin says so in the same words everywhere.
+      const failures: string[] = [];
+      for (const words of ['No such image at registry a.', 'No such image at registry b.']) {
+        runtimes.startFails = new AppError('image-missing', words, { field: 'spec.image' });
+        const { dealId } = await world.assign(spec);
+        const run = await world.phase(dealId, 'submitted');
+        expect(run.detail).not.toBe('');
+        failures.push(run.resultCid ?? '');
+      }
+      expect(failures[1]).toBe(failures[0]);
+    });
+
     test('alone with its result it is not paid, and gets its bond back', async () => {
       const spec = world.spec({ verification: { tier: 'redundancy', copies: 2, agree: 2 } });
       const { terms, dealId } = await world.assign(spec);

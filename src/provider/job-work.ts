@@ -173,7 +173,8 @@ export class JobWork {
     }
     const params = parse(stream.kind, JOB_STREAMS['job.logs'], stream.params);
     const run = await this.#runOf(connection, params.dealId as Bytes32);
-    serveRunLogs(run.process, run.run.finishedAt !== null, params, stream);
+    const { finishedAt, terms } = run.run;
+    serveRunLogs(run.process, { isPacked: finishedAt !== null, isCopy: terms.copies > 1 }, params, stream);
   }
 
   /**

@@ -14,15 +14,20 @@ function tagged(stream: 1 | 2, bytes: Uint8Array): Uint8Array {
 
 /**
  * What the work has written so far, and with `follow` what it writes from now on. Reading slowly only delays the reader.
- * @throws AppError busy before it runs; not-found once it is packed, because then the result holds its logs
+ * @throws AppError busy before it runs; not-found once it is packed, because then the result holds its logs; of a copy nothing does
  */
 export function serveRunLogs(
   process: JobProcess | null,
-  isPacked: boolean,
+  { isPacked, isCopy }: { isPacked: boolean; isCopy: boolean },
   { fromByte, follow }: z.infer<(typeof JOB_STREAMS)['job.logs']>,
   stream: PeerStream,
 ): void {
   if (!process) {
+    if (isPacked && isCopy) {
+      throw new AppError('not-found', 'The job has ended. Copies keep no logs.', {
+        next: 'Read them while it runs, or write what matters into the outputs.',
+      });
+    }
     throw isPacked
       ? new AppError('not-found', 'The job has ended; its logs are in its result.', {
           next: 'Read logs/ in the result.',

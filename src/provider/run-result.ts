@@ -24,13 +24,14 @@ interface PackParts {
 }
 
 /**
- * What goes back to the renter, as one folder in the store: how it ended, its logs, and what it left in `out/`. Outputs
+ * What goes back to the renter, as one folder in the store: how it ended, its logs, and what it left in `out/`. Of a copy,
+ * whose folder has to be the same to the byte as that of others, nothing in which honest runs differ: no logs, no details. Outputs
  * that cannot be taken (a link among them, or more than was agreed) are left out, and the result says so: it is still
  * the result of this work. @throws AppError disk-full, engine-down, cancelled
  */
 export async function packResult(room: JobRoom, parts: PackParts): Promise<Cid> {
-  const { process, end, signal } = parts;
-  const logs = await newestLogs(process, signal);
+  const { spec, process, end, signal } = parts;
+  const logs = isCopy(spec) ? null : await newestLogs(process, signal);
   const info: ResultInfo = { version: 1, exitCode: end.exitCode, reason: end.reason, detail: end.detail };
   try {
     return await packed(room, parts, { info, logs, tar: await process.outputs() });
@@ -46,14 +47,17 @@ export async function packResult(room: JobRoom, parts: PackParts): Promise<Cid> 
 export function packFault(room: JobRoom, detail: string, parts: Omit<PackParts, 'process' | 'end'>): Promise<Cid> {
   const info: ResultInfo = { version: 1, exitCode: null, reason: 'input-failed', detail: detail.slice(0, MAX_DETAIL) };
   const empty = new Uint8Array();
-  return packed(room, parts, { info, logs: { 1: empty, 2: empty }, tar: emptyTar() });
+  return packed(room, parts, { info, logs: isCopy(parts.spec) ? null : { 1: empty, 2: empty }, tar: emptyTar() });
 }
+
+const isCopy = ({ verification }: JobSpec): boolean => verification.tier === 'redundancy';
 
 async function packed(
   { content: store }: JobRoom,
   { spec, pin, signal, onProgress }: Omit<PackParts, 'process' | 'end'>,
-  { info, logs, tar }: { info: ResultInfo; logs: Record<1 | 2, Uint8Array>; tar: Readable },
+  { info, logs, tar }: { info: ResultInfo; logs: Record<1 | 2, Uint8Array> | null; tar: Readable },
 ): Promise<Cid> {
+  const said = isCopy(spec) ? { ...info, detail: '' } : info;
   const { cid } = await packOutputs(
     { tar },
     {
@@ -62,9 +66,13 @@ async function packed(
       signal,
       below: 'out',
       beside: [
-        { path: RESULT_INFO_FILE, bytes: Buffer.from(`${JSON.stringify(info, null, 2)}\n`) },
-        { path: 'logs/stdout', bytes: logs[1] },
-        { path: 'logs/stderr', bytes: logs[2] },
+        { path: RESULT_INFO_FILE, bytes: Buffer.from(`${JSON.stringify(said, null, 2)}\n`) },
+        ...(logs === null
+          ? []
+          : [
+              { path: 'logs/stdout', bytes: logs[1] },
+              { path: 'logs/stderr', bytes: logs[2] },
+            ]),
       ],
       caps: { bytes: spec.outputs.maxBytes, entries: spec.outputs.maxFiles },
       onProgress: ({ bytes, totalBytes }) =>

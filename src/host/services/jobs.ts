@@ -25,6 +25,9 @@ type OutputFrame = ApiOutputs['jobs']['logs'] extends AsyncIterable<infer Frame>
 
 const MOST_RESULT_FILES = 10_000;
 const LOG_CHUNK = 64 * 1024;
+/** What their programs print may differ while the results agree. */
+const NO_LOGS =
+  'This result holds no logs. Copies of a redundancy job keep none: their folders have to agree to the byte.\n';
 
 export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['jobs'] {
   const { ledger, content, jobs, wallet } = rooms;
@@ -118,15 +121,29 @@ export function jobsServices(rooms: Rooms, sessions: Sessions): ApiServices['job
     };
   };
 
+  /** Both outputs as a result folder holds them; none where it holds none. */
+  async function keptOutputs(cid: string): Promise<[1 | 2, Buffer][]> {
+    const found: [1 | 2, Buffer][] = [];
+    for await (const { path: file, kind } of content.entries(cid)) {
+      const stream = file === 'logs/stdout' ? 1 : file === 'logs/stderr' ? 2 : null;
+      // In order of their names.
+      if (file > 'logs/stdout') break;
+      if (stream === null || kind !== 'file') continue;
+      found.push([stream, Buffer.from(await readAll(content.read(cid, file)))]);
+    }
+    return found.toSorted(([a], [b]) => a - b);
+  }
+
   /** Logs of a run that has ended, out of its result folder. */
   async function* keptLogs(cid: string): AsyncGenerator<OutputFrame, void> {
     yield { type: 'opened', sessionId: crypto.randomUUID() };
     let seq = 0;
-    for (const [stream, file] of [
-      [1, 'logs/stdout'],
-      [2, 'logs/stderr'],
-    ] as const) {
-      const bytes = Buffer.from(await readAll(content.read(cid, file)));
+    const kept = await keptOutputs(cid);
+    if (kept.length === 0) {
+      const base64 = Buffer.from(NO_LOGS).toString('base64');
+      yield { type: 'data', seq: 1, stream: 2, base64 };
+    }
+    for (const [stream, bytes] of kept) {
       for (let at = 0; at < bytes.length; at += LOG_CHUNK) {
         seq += 1;
         yield { type: 'data', seq, stream, base64: bytes.subarray(at, at + LOG_CHUNK).toString('base64') };
