@@ -45,8 +45,8 @@ export interface OpenJobRooms extends JobRooms {
   close(): Promise<void>;
 }
 
-/** Seconds by name, for tests and operators with slow lines: `COMMONWATT_JOBS='{"marginSeconds": 600}'`. */
-const tuningSchema = z.strictObject({ marginSeconds: z.int().min(1).max(86_400).optional() });
+/** Seconds by name, for tests and operators with slow lines: `COMMONWATT_JOBS='{"marginSeconds": 600}'`. No provider grants more. */
+const tuningSchema = z.strictObject({ marginSeconds: z.int().min(1).max(1000).optional() });
 
 export async function openJobRooms(parts: {
   dataDir: string;
