@@ -156,15 +156,48 @@ function placement(draft: Draft, fields: Fields, name: string): void {
   nameRest(fields, PLACEMENT, draft.notices);
 }
 
-/** Where a service is to run: the profile's name, the placement's and how often. */
-function target(deployment: Fields, name: string): { profile: string; placement: string; count: number } {
+/** Where a service is to run: the profile's name, the placements' and how often in all of them. */
+function target(
+  draft: Draft,
+  deployment: Fields,
+  name: string,
+): { profile: string; placements: string[]; count: number } {
   const places = fieldsOf(take(deployment, name), at(deployment, name));
-  const [place] = places.map.keys();
-  if (place === undefined) throw badPart(places.where, 'is missing: it says which profile the service uses.');
-  const fields = fieldsOf(take(places, place), at(places, place));
-  const count = parseCount(take(fields, 'count') ?? 1);
-  if (count === null) throw badPart(at(fields, 'count'), 'must be a whole number.');
-  return { profile: takeText(fields, 'profile') ?? name, placement: place, count };
+  const wanted = [...places.map.keys()].map((place) => {
+    const fields = fieldsOf(take(places, place), at(places, place));
+    const count = parseCount(take(fields, 'count') ?? 1);
+    if (count === null) throw badPart(at(fields, 'count'), 'must be a whole number.');
+    const profile = takeText(fields, 'profile') ?? name;
+    nameRest(fields, {}, draft.notices);
+    return { place, where: fields.where, profile, count };
+  });
+  const [first, ...others] = wanted;
+  if (first === undefined) throw badPart(places.where, 'is missing: it says which profile the service uses.');
+  // Tasks of one array ask for the same hardware.
+  const same = others.filter(({ profile }) => profile === first.profile);
+  for (const other of others) {
+    if (other.profile === first.profile) {
+      addNotice(
+        draft.notices,
+        'changed',
+        other.where,
+        `Providers are not chosen by place: its ${other.count} went together with those of ${shown(first.place, 40)}.`,
+      );
+    } else {
+      addNotice(
+        draft.notices,
+        'refused',
+        other.where,
+        `It asks for other hardware (${shown(other.profile, 40)}) than ${shown(first.place, 40)}: its ${other.count} are left out. Post them as another job.`,
+      );
+    }
+  }
+  const taken = [first, ...same];
+  return {
+    profile: first.profile,
+    placements: taken.map(({ place }) => place),
+    count: taken.reduce((sum, { count }) => sum + count, 0),
+  };
 }
 
 /**
@@ -194,13 +227,13 @@ export function readAkash(value: unknown, part?: string): { file: ReadFile; noti
   for (const line of textList(take(service, 'env'), at(service, 'env'))) setAssignment(draft, line, at(service, 'env'));
   nameRest(service, SERVICE, draft.notices);
 
-  const where = target(fieldsOf(take(fields, 'deployment'), 'deployment'), name);
+  const where = target(draft, fieldsOf(take(fields, 'deployment'), 'deployment'), name);
   const profiles = fieldsOf(take(fields, 'profiles'), 'profiles');
   const computes = fieldsOf(take(profiles, 'compute'), 'profiles.compute');
   if (!computes.map.has(where.profile)) throw badPart(`profiles.compute.${where.profile}`, 'is missing.');
   compute(draft, fieldsOf(take(computes, where.profile), at(computes, where.profile)));
   const places = fieldsOf(take(profiles, 'placement'), 'profiles.placement');
-  placement(draft, fieldsOf(take(places, where.placement), at(places, where.placement)), name);
+  for (const place of where.placements) placement(draft, fieldsOf(take(places, place), at(places, place)), name);
   if (where.count > 1) {
     draft.tasks = where.count;
     addNotice(

@@ -1,7 +1,7 @@
 /** Reads one service of a compose file: compose-spec `05-services.md`, `deploy.md` and its schema. */
 import { parseBytes, parseCount, parseCpus } from './amounts.ts';
 import { allCards, chosenCards, readDevice, readGpus } from './gpu-request.ts';
-import { addMount, finishDraft, JOB_OUT, newDraft, setAssignment, setVariable } from './import-draft.ts';
+import { addMount, finishDraft, JOB_OUT, newDraft, setAssignment, setVariable, TMP_SIZE } from './import-draft.ts';
 import type { Draft, ReadFile } from './import-draft.ts';
 import {
   asList,
@@ -54,7 +54,7 @@ const SERVICE: Remarks = {
   restart: ['ignored', 'Whether a job is tried again is said by retries: another provider takes it.'],
   healthcheck: ['ignored', 'A job is judged by its exit code and results, not by a health check.'],
   shm_size: ['ignored', "The provider's host chooses the size of shared memory by the job's memory."],
-  tmpfs: ['changed', 'A job has 64 MiB of memory-backed space at /tmp and nowhere else.'],
+  tmpfs: ['changed', `A job has memory-backed space at /tmp and nowhere else. ${TMP_SIZE}`],
   ...all(['stdin_open', 'tty', 'attach'], ['ignored', 'A job has no terminal; its output is shown live.']),
   ...all(
     ['hostname', 'domainname', 'dns', 'dns_opt', 'dns_search', 'extra_hosts', 'mac_address', 'networks'],

@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.ts';
 import { formatBytes } from '../../shared/units.ts';
 import { parseBytes, parseCpus } from './amounts.ts';
 import { readDevice, readGpus } from './gpu-request.ts';
-import { addMount, finishDraft, JOB_OUT, newDraft, setAssignment } from './import-draft.ts';
+import { addMount, finishDraft, JOB_OUT, newDraft, setAssignment, TMP_SIZE } from './import-draft.ts';
 import type { Draft, ReadFile } from './import-draft.ts';
 import { addNotice, shown } from './notices.ts';
 import type { Notice } from './notices.ts';
@@ -79,11 +79,7 @@ function mount(draft: Draft, value: string, where: string): void {
 
 function temporary(draft: Draft, target: string, where: string): void {
   if (target.startsWith('/tmp'))
-    remark('changed', 'A job has 64 MiB of memory-backed space at /tmp; its size cannot be chosen.')(
-      draft,
-      target,
-      where,
-    );
+    remark('changed', `A job has memory-backed space at /tmp. ${TMP_SIZE}`)(draft, target, where);
   else
     remark('refused', 'A job has memory-backed space at /tmp only. Change the command to use it.')(
       draft,

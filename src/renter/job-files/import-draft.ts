@@ -9,6 +9,8 @@ import { badField } from './plain-issues.ts';
 /** Where a job finds what it was given and leaves what it made. Nothing else of its disk is kept. */
 const JOB_IN = '/job/in';
 export const JOB_OUT = '/job/out';
+/** As src/runtime/job-options.ts mounts it. */
+export const TMP_SIZE = "Its size is half of the job's memory (resources.memoryBytes) and counts as part of it.";
 
 /** A job as read, complete except that the foreign formats have no bounty. */
 export type ReadFile = Omit<JobFile, 'bounty'> & { bounty?: string | undefined };
@@ -137,7 +139,7 @@ export function addInput(draft: Draft, target: string, where: string, make: (pat
     draft.notices,
     'changed',
     where,
-    `It is an input now and is read at ${to}, read-only. The command was changed to match.`,
+    `It is an input now and is read at ${to}, read-only. Where the command or a variable names it, that was changed to match.`,
   );
 }
 
@@ -148,7 +150,7 @@ export function addOutput(draft: Draft, folder: string, to: string, where: strin
     draft.notices,
     'changed',
     where,
-    `Results are what the job leaves in ${JOB_OUT}: ${shown(folder)} became ${to}, also in the command.${to === JOB_OUT ? '' : ' The command has to make that folder.'}`,
+    `Results are what the job leaves in ${JOB_OUT}: ${shown(folder)} became ${to}, also in the command and variables.${to === JOB_OUT ? '' : ' The command has to make that folder.'}`,
   );
 }
 
@@ -213,11 +215,16 @@ function movePath(text: string, { from, to }: { from: string; to: string }): str
   }
 }
 
-function mainCommand(draft: Draft): string[] | undefined {
+/** Rewrites folders that moved; the variables, confidential ones too, at once. */
+function applyMoves({ moves, env, secrets }: Draft): (word: string) => string {
+  const longest = moves.toSorted((a, b) => b.from.length - a.from.length);
+  const moved = (word: string): string => longest.reduce(movePath, word);
+  for (const variables of [env, secrets]) for (const [name, value] of variables) variables.set(name, moved(value));
+  return moved;
+}
+
+function mainCommand(draft: Draft, moved: (word: string) => string): string[] | undefined {
   const { entrypoint, args, notices, workdir } = draft;
-  const moves = draft.moves.toSorted((a, b) => b.from.length - a.from.length);
-  const moved = (word: string): string => moves.reduce(movePath, word);
-  for (const [name, value] of draft.env) draft.env.set(name, moved(value));
   const command = [...(entrypoint ?? []), ...args].map(moved);
   if (command.length === 0) {
     if (workdir) {
@@ -288,11 +295,12 @@ export function finishDraft(draft: Draft, module: string | null = null): { file:
     throw badPart('image', 'is missing.', 'Name the container image that should run.');
   }
   const env = (): Record<string, string> => Object.fromEntries(draft.env);
-  const command = module === null ? mainCommand(draft) : undefined;
+  const moved = applyMoves(draft);
+  const command = module === null ? mainCommand(draft, moved) : undefined;
   const work =
     module === null
       ? { type: 'docker', image: draft.image, ...(command ? { command } : {}), env: env() }
-      : { type: 'wasm', module, args: draft.args, env: env() };
+      : { type: 'wasm', module, args: draft.args.map(moved), env: env() };
   const { runSeconds, queueSeconds, totalSeconds } = draft;
   const resources = resourcesOf(draft);
   addNotice(

@@ -390,6 +390,74 @@ test('Akash: the published example', () => {
   expect(JSON.stringify(read)).not.toContain('hidden-value');
 });
 
+describe('nothing moves or vanishes without a word', () => {
+  const sdl = (second: string): string => `
+version: "2.0"
+services: { web: { image: nginx } }
+profiles:
+  compute:
+    web: { resources: { cpu: { units: 1 }, memory: { size: 1Gi }, storage: { size: 1Gi } } }
+    large: { resources: { cpu: { units: 9 }, memory: { size: 9Gi }, storage: { size: 1Gi } } }
+  placement: { west: { pricing: {} }, east: { attributes: { region: east } } }
+deployment:
+  web: { west: { profile: web, count: 2 }, east: { profile: ${second}, count: 20 } }
+`;
+
+  test('Akash: placements with the same hardware are one array', () => {
+    const read = readJobFile(sdl('web'));
+    expect(read.file.array).toBe(22);
+    expect(named(read)).toContain('changed deployment.web.east');
+    expect(named(read)).toContain('refused profiles.placement.east.attributes');
+  });
+
+  test('Akash: a placement with other hardware is named', () => {
+    const read = readJobFile(sdl('large'));
+    expect(read.file.array).toBe(2);
+    expect(named(read)).toContain('refused deployment.web.east');
+  });
+
+  test('Bacalhau: paths in the words and variables of a module move', () => {
+    const cid = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
+    const source = { Type: 'ipfs', Params: { CID: cid } };
+    const { file } = readJobFile(
+      JSON.stringify({
+        Tasks: [
+          {
+            Name: 'main',
+            Engine: {
+              Type: 'wasm',
+              Params: { EntryModule: { Source: source }, Parameters: ['/inputs/list', '--out=/outputs/made'] },
+            },
+            Env: { FROM: '/inputs' },
+            InputSources: [{ Source: source, Target: '/inputs' }],
+            ResultPaths: [{ Name: 'outputs', Path: '/outputs' }],
+          },
+        ],
+      }),
+    );
+    expect(file.work).toMatchObject({
+      args: ['/job/in/inputs/list', '--out=/job/out/made'],
+      env: { FROM: '/job/in/inputs' },
+    });
+  });
+
+  test('a path in a secret moves too', () => {
+    const { file } = readJobFile(
+      'docker run -v ./creds:/creds:ro -e GOOGLE_APPLICATION_CREDENTIALS=/creds/key.json img run',
+    );
+    expect(file.secrets).toEqual({ GOOGLE_APPLICATION_CREDENTIALS: '/job/in/creds/key.json' });
+  });
+
+  test.each(['docker run --tmpfs /tmp:size=1g img x', 'services: { a: { image: img, tmpfs: /tmp } }'])(
+    'what is at /tmp in %j',
+    (text) => {
+      const said = readJobFile(text).notices.find(({ where }) => where.includes('tmpfs'))?.message;
+      expect(said).toContain("half of the job's memory");
+      expect(said).not.toContain('64 MiB');
+    },
+  );
+});
+
 describe('hostile texts', () => {
   const FORMATS: (JobTextFormat | undefined)[] = [
     undefined,
