@@ -171,30 +171,30 @@ function target(
     nameRest(fields, {}, draft.notices);
     return { place, where: fields.where, profile, count };
   });
-  const [first, ...others] = wanted;
-  if (first === undefined) throw badPart(places.where, 'is missing: it says which profile the service uses.');
+  const [leading, ...others] = wanted;
+  if (leading === undefined) throw badPart(places.where, 'is missing: it says which profile the service uses.');
   // Tasks of one array ask for the same hardware.
-  const same = others.filter(({ profile }) => profile === first.profile);
+  const same = others.filter(({ profile }) => profile === leading.profile);
   for (const other of others) {
-    if (other.profile === first.profile) {
+    if (other.profile === leading.profile) {
       addNotice(
         draft.notices,
         'changed',
         other.where,
-        `Providers are not chosen by place: its ${other.count} went together with those of ${shown(first.place, 40)}.`,
+        `Providers are not chosen by place: its ${other.count} went together with those of ${shown(leading.place, 40)}.`,
       );
     } else {
       addNotice(
         draft.notices,
         'refused',
         other.where,
-        `It asks for other hardware (${shown(other.profile, 40)}) than ${shown(first.place, 40)}: its ${other.count} are left out. Post them as another job.`,
+        `It asks for other hardware (${shown(other.profile, 40)}) than ${shown(leading.place, 40)}: its ${other.count} are left out. Post them as another job.`,
       );
     }
   }
-  const taken = [first, ...same];
+  const taken = [leading, ...same];
   return {
-    profile: first.profile,
+    profile: leading.profile,
     placements: taken.map(({ place }) => place),
     count: taken.reduce((sum, { count }) => sum + count, 0),
   };
