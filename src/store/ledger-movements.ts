@@ -56,6 +56,9 @@ export function movementsTable(db: SqliteDatabase): Ledger['movements'] {
   const since = db.prepare<[number, Address, number], AmountRow>(
     'SELECT token, kind, amount FROM movements WHERE chain_id = ? AND account = ? AND at >= ?',
   );
+  const ofJobs = db.prepare<[number, Address], AmountRow>(
+    'SELECT token, kind, amount FROM movements WHERE job_id IS NOT NULL AND chain_id = ? AND account = ?',
+  );
   return {
     book,
     list({ chainId, account, leaseId, jobId, limit = 1000 }) {
@@ -69,12 +72,17 @@ export function movementsTable(db: SqliteDatabase): Ledger['movements'] {
     },
     sum({ chainId, account, kinds, sinceAt }) {
       const rows = sinceAt === undefined ? totals.iterate(chainId, account) : since.iterate(chainId, account, sinceAt);
-      const sums = new Map<Address, bigint>();
-      for (const { token, kind, amount } of rows) {
-        if (kinds && !kinds.includes(kind)) continue;
-        sums.set(token, (sums.get(token) ?? 0n) + BigInt(amount));
-      }
-      return sums;
+      return sumOf(rows, kinds);
     },
+    sumOfJobs: ({ chainId, account, kinds }) => sumOf(ofJobs.iterate(chainId, account), kinds),
   };
+}
+
+function sumOf(rows: Iterable<AmountRow>, kinds: readonly MovementKind[] | undefined): Map<Address, bigint> {
+  const sums = new Map<Address, bigint>();
+  for (const { token, kind, amount } of rows) {
+    if (kinds && !kinds.includes(kind)) continue;
+    sums.set(token, (sums.get(token) ?? 0n) + BigInt(amount));
+  }
+  return sums;
 }

@@ -354,6 +354,8 @@ export interface LedgerReader {
       kinds?: readonly MovementKind[];
       sinceAt?: number;
     }): Map<Address, bigint>;
+    /** The same of what jobs moved alone. */
+    sumOfJobs(filter: { chainId: number; account: Address; kinds: readonly MovementKind[] }): Map<Address, bigint>;
   };
   offers: {
     get(key: string): OwnOffer | null;

@@ -142,6 +142,12 @@ describe('movements', () => {
     );
     expect(ledger.movements.sum({ chainId: 2, account: account('01') })).toEqual(new Map());
     expect(ledger.movements.list({ chainId: 1, leaseId: b32('11') })).toHaveLength(3);
+    const ofJobs = () => ledger.movements.sumOfJobs({ chainId: 1, account: account('01'), kinds: ['earned', 'fee'] });
+    expect(ofJobs()).toEqual(new Map());
+    ledger.movements.book(movement({ logIndex: 2, leaseId: null, jobId: b32('22'), amount: 40n }));
+    ledger.movements.book(movement({ logIndex: 2, leaseId: null, jobId: b32('22'), amount: -1n, kind: 'fee' }));
+    ledger.movements.book(movement({ logIndex: 3, leaseId: null, jobId: b32('22'), amount: 9n, kind: 'refund' }));
+    expect(ofJobs()).toEqual(new Map([[account('00'), 39n]]));
   });
 });
 

@@ -38,7 +38,7 @@ export function workServices(rooms: Rooms): ApiServices['work'] {
     const { state, detail, claimsOpen } = work.state.value;
     const runs = address ? ledger.runs.list({ account: address, limit: RECENT }).rows : [];
     const earned = address
-      ? ledger.movements.sum({ chainId: chain.profile.chainId, account: address, kinds: ['earned', 'fee'] })
+      ? ledger.movements.sumOfJobs({ chainId: chain.profile.chainId, account: address, kinds: ['earned', 'fee'] })
       : new Map<`0x${string}`, bigint>();
     const figures = address
       ? await work.figures().catch((thrown: unknown) => {
