@@ -76,12 +76,12 @@ export class JobDesk {
     return this.#flows.get(taskId);
   }
 
-  /** Tasks that this host may give to a provider now. */
-  waiting(): TaskFlow[] {
+  /** Tasks that this host may give to a provider now; `open`: that providers may take by themselves. */
+  waiting(whose: JobFile['assignment'] = 'mine'): TaskFlow[] {
     const now = this.#room.clock.now();
     return [...this.#flows.values()].filter(
       ({ task, assignment, chosen }) =>
-        task.phase === 'open' && assignment === 'mine' && task.notBefore <= now && chosen.length === 0,
+        task.phase === 'open' && assignment === whose && task.notBefore <= now && chosen.length === 0,
     );
   }
 
@@ -156,6 +156,11 @@ export class JobDesk {
   isConnected(flow: TaskFlow, offerId: Bytes32): boolean {
     const provider = flow.providerOf({ offerId });
     return provider !== null && this.#room.lines.current(provider) !== null;
+  }
+
+  /** Milliseconds there and back, where a line to its provider is open and was measured. */
+  rttOf({ provider, peerKey }: Pick<IndexedOffer, 'provider' | 'peerKey'>): number | null {
+    return this.#room.lines.current({ wallet: provider, peerKey })?.rttMs() ?? null;
   }
 
   /** Asks the providers of these offers and gives them the task; says who refused and why. */

@@ -52,6 +52,10 @@ export interface CycleInput {
   freeOf: (offer: IndexedOffer) => number;
   /** What the provider of an offer that is left out for now has said. */
   leftOut: (offerId: Bytes32) => string | null;
+  /** How fast its provider was so far, 1 as usual; undefined where nothing is known. */
+  speedOf?: (offer: IndexedOffer) => number | undefined;
+  /** Milliseconds of the line that is open to its provider. */
+  rttOf?: (offer: IndexedOffer) => number | null;
   /** Unix seconds. */
   now: number;
 }
@@ -66,6 +70,8 @@ export function planCycle({
   standingOf,
   freeOf,
   leftOut,
+  speedOf,
+  rttOf,
   now,
 }: CycleInput): CyclePlan {
   const { minProviderStake, slashBps, inactiveBelow } = requirements;
@@ -81,6 +87,8 @@ export function planCycle({
     }
     const standing = standings.get(offer.provider) ?? standingOf(offer.provider);
     standings.set(offer.provider, standing);
+    const score = speedOf?.(offer);
+    const rttMs = rttOf?.(offer) ?? null;
     pool.push({
       ...offer,
       free: freeOf(offer),
@@ -88,6 +96,8 @@ export function planCycle({
       // What answers for other jobs already cannot answer for this one.
       stake: standing.staked - standing.atRisk >= risk ? standing.staked : 0n,
       active: standing.reputation >= inactiveBelow * 100,
+      ...(score === undefined ? {} : { score }),
+      ...(rttMs === null ? {} : { rttMs }),
     });
   }
   const copiesOf = new Map(tasks.map(({ taskId, spec }) => [taskId, copies(spec)]));
@@ -119,8 +129,8 @@ export function planCycle({
   for (const [taskId, given] of chosen) if (given.length < (copiesOf.get(taskId) ?? 1)) chosen.delete(taskId);
   const said = [...refusals].map(([reason, many]) => ({ reason, offers: many }));
   const waiting = new Map<string, Waiting>();
+  const more = said.map(({ reason, offers: many }) => ` ${many} left out for now (${reason})`).join('');
   for (const { taskId, reasons, sentence } of schedule.waiting) {
-    const more = said.map(({ reason, offers: many }) => ` ${many} left out for now (${reason})`).join('');
     waiting.set(taskId, {
       reasons: [...reasons, ...said],
       sentence: `${sentence}${more === '' ? '' : ` Also${more}.`}`,

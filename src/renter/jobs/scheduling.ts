@@ -6,11 +6,14 @@ import type { Clock } from '../../shared/time.ts';
 import type { Ledger } from '../../store/ledger.ts';
 import type { IndexedOffer } from '../../store/market-rows.ts';
 import type { Refusal } from './assign-task.ts';
+import { earlierRuns } from './earlier-runs.ts';
 import { cachedRequirements } from './job-desk-room.ts';
 import type { JobDesk } from './job-desk.ts';
 import { planCycle, type CycleInput, type PlannedTask, type Waiting } from './plan-cycle.ts';
 import { STRATEGIES, type StrategyName } from '../schedule/strategies.ts';
 import type { TaskFlow } from './task-flow.ts';
+import { waitingOffers } from './waiting-offers.ts';
+import { openOutlooks } from './waiting-open.ts';
 
 export interface SchedulingStatus {
   /** Cycles run by themselves at each change; off: only when triggered. */
@@ -25,7 +28,7 @@ export interface SchedulingStatus {
 
 export interface SchedulingParts {
   chain: Chain;
-  ledger: Pick<Ledger, 'settings'>;
+  ledger: Pick<Ledger, 'settings' | 'tasks'>;
   clock: Clock;
   log: Log;
   /** Reasons of these tasks, or the figures, changed. */
@@ -35,8 +38,6 @@ export interface SchedulingParts {
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as StrategyName[];
 
 const SETTING = 'jobs.scheduling';
-const PAGE = 500;
-const MOST_OFFERS = 10_000;
 /** How long an offer whose provider refused or cannot be reached is left out, doubling up to the most. */
 const LEFT_OUT_SECONDS = 2;
 const MOST_LEFT_OUT_SECONDS = 600;
@@ -56,6 +57,12 @@ const OWN_TROUBLE: ReadonlySet<ErrorCode> = new Set([
 const AGAIN_MS = 1000;
 /** Assignments under way at once, over all accounts. */
 const AT_ONCE = 32;
+
+/** Whose tasks a cycle is about. */
+type Concerns = (desk: JobDesk) => boolean;
+const EVERYBODY: Concerns = () => true;
+/** Gives nothing away: only looks what could be taken by providers themselves. */
+const NOBODY: Concerns = () => false;
 
 interface LeftOut {
   until: number;
@@ -85,7 +92,8 @@ export class Scheduling {
   /** Units of an offer that assignments under way will take. */
   readonly #promised = new Map<Bytes32, number>();
   readonly #under = new Set<Promise<unknown>>();
-  #offers: { revision: number; offers: IndexedOffer[] } | null = null;
+  readonly #offers: ReturnType<typeof waitingOffers>;
+  readonly #earlierRuns: ReturnType<typeof earlierRuns>;
   #status: SchedulingStatus;
   #running: Promise<string[]> | null = null;
   #again = false;
@@ -98,6 +106,8 @@ export class Scheduling {
   constructor(parts: SchedulingParts) {
     this.#parts = parts;
     this.#requirements = cachedRequirements(parts);
+    this.#offers = waitingOffers(parts.chain);
+    this.#earlierRuns = earlierRuns({ chain: parts.chain, tasks: parts.ledger.tasks, clock: parts.clock });
     const stored = parts.ledger.settings.get(SETTING);
     const { automatic, strategy } =
       stored !== null && typeof stored === 'object' && !Array.isArray(stored)
@@ -155,39 +165,43 @@ export class Scheduling {
     this.poke();
   }
 
-  /** Something changed: a cycle follows, unless they are triggered by hand. */
+  /** Something changed: a cycle follows; where they are triggered by hand, one that gives nothing away. */
   poke(): void {
-    if (this.#closed || !this.#status.automatic) return;
+    if (this.#closed) return;
     if (this.#running) {
       this.#again = true;
       return;
     }
-    void this.#cycle(false).catch((thrown: unknown) => {
+    void this.#cycle(this.#status.automatic ? null : NOBODY).catch((thrown: unknown) => {
       if (this.#closed) return;
       this.#parts.log.warn({ message: toAppError(thrown).message }, 'a scheduling cycle failed');
       this.#pokeIn(AGAIN_MS);
     });
   }
 
-  /** One cycle now. Resolves once every provider it chose has answered and what they took is on chain. */
-  async trigger(): Promise<{ assigned: number; waiting: number; taskIds: string[] }> {
+  /**
+   * One cycle now, for all or for the accounts it concerns. Resolves once every provider it chose has answered and what
+   * they took is on chain.
+   */
+  async trigger(concerns?: Concerns): Promise<{ assigned: number; waiting: number; taskIds: string[] }> {
     // One that ends may have started the next, and neither was asked for.
     while (this.#running) await this.#running.catch(() => undefined);
-    // Whoever triggers wants everybody asked.
-    this.#leftOut.clear();
-    this.#held.clear();
-    const chosen = await this.#cycle(true);
+    // Whoever triggers for all wants everybody asked.
+    if (!concerns) this.#leftOut.clear();
+    for (const desk of this.#held.keys()) if (concerns?.(desk) ?? true) this.#held.delete(desk);
+    const chosen = await this.#cycle(concerns ?? EVERYBODY);
     await Promise.all(this.#under);
-    const left = new Set(this.#waiting().map(({ flow }) => flow.taskId));
+    const waiting = this.#waiting().filter(({ desk }) => concerns?.(desk) ?? true);
+    const left = new Set(waiting.map(({ flow }) => flow.taskId));
     const taskIds = chosen.filter((taskId) => !left.has(taskId));
-    return { assigned: taskIds.length, waiting: this.#waiting().length, taskIds };
+    return { assigned: taskIds.length, waiting: waiting.length, taskIds };
   }
 
   /** How many offers could take this work now, and what is against the others. */
   async outlook(task: PlannedTask): Promise<{ fitting: number } & Waiting> {
     // As if every unit were taken: whoever could take it stands under that reason.
     const { waiting } = planCycle({
-      ...(await this.#input()),
+      ...(await this.#input([task])),
       freeOf: () => 0,
       leftOut: () => null,
       tasks: [task],
@@ -207,7 +221,7 @@ export class Scheduling {
     return [...this.#desks].flatMap((desk) => desk.waiting().map((flow) => ({ desk, flow })));
   }
 
-  #cycle(asked: boolean): Promise<string[]> {
+  #cycle(asked: Concerns | null): Promise<string[]> {
     this.#running ??= this.#plan(asked).finally(() => {
       this.#running = null;
       if (!this.#again) return;
@@ -217,33 +231,44 @@ export class Scheduling {
     return this.#running;
   }
 
-  async #plan(asked: boolean): Promise<string[]> {
+  async #plan(asked: Concerns | null): Promise<string[]> {
     // Everything that changes in this turn of the event loop is one change.
     await new Promise((resolve) => setImmediate(resolve));
     const { clock, log } = this.#parts;
     const waiting = this.#waiting();
+    const open = [...this.#desks].flatMap((desk) => desk.waiting('open').map(plannedTask));
     const before = [...this.#reasons.keys()];
-    if (waiting.length === 0 && before.length === 0) return [];
-    const input = await this.#input();
+    if (asked === NOBODY ? open.length === 0 : waiting.length + open.length + before.length === 0) return [];
+    const input = await this.#input([...waiting.map(({ flow }) => plannedTask(flow)), ...open]);
     const room = Math.max(0, AT_ONCE - this.#under.size);
     const startedMs = clock.monotonicMs();
+    const isConcerned = asked ?? ((desk: JobDesk) => !this.#isPaused(desk));
     const tasks = waiting
-      .filter(({ desk }) => (asked || !this.#isPaused(desk)) && this.#holds(desk, input.now) === null)
+      .filter(({ desk }) => isConcerned(desk) && this.#holds(desk, input.now) === null)
       .map(({ flow }) => plannedTask(flow));
     const plan = planCycle({ ...input, tasks });
+    // Of whom this cycle does not concern, what the one before found.
+    const kept = waiting.flatMap(({ desk, flow: { taskId } }) => {
+      const known = isConcerned(desk) ? undefined : this.#reasons.get(taskId);
+      return known ? [[taskId, known] as const] : [];
+    });
     const lastMs = clock.monotonicMs() - startedMs;
     this.#lastTurn = plan.lastTurn;
     this.#reasons.clear();
+    for (const [taskId, reasons] of kept) this.#reasons.set(taskId, reasons);
     for (const [taskId, reasons] of plan.waiting) this.#reasons.set(taskId, reasons);
     for (const { desk, flow } of waiting) {
       const reason = this.#holds(desk, input.now);
       if (reason !== null)
         this.#reasons.set(flow.taskId, { reasons: [], sentence: `It is not given away yet: ${reason}` });
     }
+    for (const [taskId, reasons] of openOutlooks(input, open)) this.#reasons.set(taskId, reasons);
     const chosen = waiting.filter(({ flow }) => plan.chosen.has(flow.taskId)).slice(0, room);
     if (plan.chosen.size > room) this.#again = true;
     for (const { desk, flow } of chosen) this.#give(desk, flow, plan.chosen.get(flow.taskId) ?? []);
-    this.#status = { ...this.#status, lastCycleAt: clock.now(), lastAssigned: chosen.length, lastMs };
+    if (asked !== NOBODY) {
+      this.#status = { ...this.#status, lastCycleAt: clock.now(), lastAssigned: chosen.length, lastMs };
+    }
     log.debug({ waiting: waiting.length, chosen: chosen.length, ms: lastMs }, 'a scheduling cycle');
     this.#parts.onChange([...new Set([...before, ...this.#reasons.keys()])]);
     this.#wakeWhenLeftOutEnds();
@@ -324,9 +349,16 @@ export class Scheduling {
     this.#pokeIn((Math.min(...ends) - now) * 1000 + 500);
   }
 
-  async #input(): Promise<Omit<CycleInput, 'tasks'>> {
+  /** Milliseconds of the line that is open to this provider, of whichever account. */
+  #rttOf(offer: IndexedOffer): number | null {
+    const measured = [...this.#desks].flatMap((desk) => desk.rttOf(offer) ?? []);
+    return measured.length === 0 ? null : Math.min(...measured);
+  }
+
+  async #input(tasks: readonly PlannedTask[]): Promise<Omit<CycleInput, 'tasks'>> {
     const { chain, clock } = this.#parts;
-    const [offers, requirements] = await Promise.all([this.#allOffers(), this.#requirements.get()]);
+    const needs = tasks.map(({ spec }) => spec.resources);
+    const [offers, requirements] = await Promise.all([this.#offers(needs), this.#requirements.get()]);
     const now = clock.now();
     return {
       offers,
@@ -339,29 +371,11 @@ export class Scheduling {
         const out = this.#leftOut.get(offerId);
         return out && out.until > now ? out.reason : null;
       },
+      ...(this.#status.strategy === 'fastest'
+        ? { speedOf: this.#earlierRuns(), rttOf: (offer: IndexedOffer) => this.#rttOf(offer) }
+        : {}),
       now,
     };
-  }
-
-  async #allOffers(): Promise<IndexedOffer[]> {
-    const { chain } = this.#parts;
-    const { revision } = chain.sync.value;
-    if (this.#offers?.revision === revision) return this.#offers.offers;
-    const offers: IndexedOffer[] = [];
-    let cursor: string | null | undefined;
-    while (cursor !== null && offers.length < MOST_OFFERS) {
-      const page = await chain.search({
-        text: '',
-        sort: 'price',
-        descending: false,
-        limit: PAGE,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      offers.push(...page.offers);
-      ({ cursor } = page);
-    }
-    this.#offers = { revision, offers };
-    return offers;
   }
 }
 

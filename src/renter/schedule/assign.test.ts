@@ -68,7 +68,9 @@ describe('which offer', () => {
     ['cheapest', { price: 3600n }, { price: 1n, token: DOLLAR }],
     ['fastest', { score: 200, price: 3000n }, { score: 100, rttMs: 1 }],
     ['fastest', { score: 100, rttMs: 5 }, { score: 100, rttMs: 50 }],
-    ['fastest', { score: 1 }, {}],
+    ['fastest', { score: 1.1, price: 3000n }, {}],
+    ['fastest', {}, { score: 0.9, rttMs: 1 }],
+    ['fastest', { rttMs: 50 }, { price: 1n }],
   ])('%s takes %o before %o', (strategy, better, other) => {
     const [first, second] = [offer(better), offer(other)];
     expect(only([second, first], task(), strategy).assignments).toEqual([{ taskId: 'task', offerId: first.offerId }]);

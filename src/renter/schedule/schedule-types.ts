@@ -48,6 +48,6 @@ export type ScheduleOffer = Pick<
   /** false: tried and not reached; left out: not tried. */
   reachable?: boolean;
   rttMs?: number;
-  /** Measured speed, higher is better. */
+  /** Speed in this renter's own earlier runs: 2 is twice as fast as usual; left out: nothing is known. */
   score?: number;
 };

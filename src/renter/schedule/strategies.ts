@@ -27,6 +27,10 @@ const cardsOf = ({ offer }: Candidate): number => (offer.gpuType.toLowerCase() =
 const smallest = (a: Candidate, b: Candidate): number =>
   cardsOf(a) - cardsOf(b) || a.offer.gpuMemoryGb - b.offer.gpuMemoryGb;
 
+/** Speed of a provider that nobody here has tried: before those known to be slow, after those known to be fast. */
+const USUAL = 1;
+const UNMEASURED = Number.MAX_SAFE_INTEGER;
+
 export const STRATEGIES = {
   'first-come-first-served': {
     about: 'The oldest task first, on the offer that has been there longest.',
@@ -60,11 +64,13 @@ export const STRATEGIES = {
     offers: (a, b) => cheapest(a, b) || b.offer.reputation - a.offer.reputation,
   },
   fastest: {
-    about: 'The oldest task first, on the offer with the best measured speed and the nearest one of equals.',
+    about:
+      'The oldest task first, at the provider whose card was fastest in your own earlier runs; unknown ones count as usual, then the nearest open line and the lowest price decide.',
     tasks: oldestFirst,
     offers: (a, b) =>
-      (b.offer.score ?? -1) - (a.offer.score ?? -1) ||
-      (a.offer.rttMs ?? Number.MAX_SAFE_INTEGER) - (b.offer.rttMs ?? Number.MAX_SAFE_INTEGER),
+      (b.offer.score ?? USUAL) - (a.offer.score ?? USUAL) ||
+      (a.offer.rttMs ?? UNMEASURED) - (b.offer.rttMs ?? UNMEASURED) ||
+      cheapest(a, b),
   },
 } as const satisfies Record<string, Strategy>;
 
