@@ -11,7 +11,7 @@ import { planCycle, type CycleInput, type PlannedTask } from './plan-cycle.ts';
 import { openOutlooks } from './waiting-open.ts';
 import { waitingOffers } from './waiting-offers.ts';
 
-const WATT = `0x${'11'.repeat(20)}`;
+const WATT: Address = `0x${'11'.repeat(20)}`;
 const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
 const offer = (index: number, change: Partial<IndexedOffer> = {}): IndexedOffer => ({
   offerId: hex(index, 64) as Bytes32,
