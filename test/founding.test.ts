@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnHost, type SpawnedHost } from '../src/host/spawned-host.ts';
 import { describeUnless } from './support/describe-unless.ts';
+import { depositWatt } from './support/job-market.ts';
 import { anvilMissing, COMMAND } from './support/market.ts';
 
 describeUnless(anvilMissing(), 'founding endpoints', () => {
@@ -148,6 +149,27 @@ describeUnless(anvilMissing(), 'founding endpoints', () => {
     expect((await call('POST', '/network/coordination/trigger')).body).toMatchObject({ assigned: 1 });
     expect(await state()).toMatchObject({ status: 'verified' });
     expect((await call('POST', '/network/coordination/start')).status).toBe(200);
+  });
+
+  test('a cycle that anybody may ask for does not give away what the owner keeps for later', async () => {
+    await depositWatt(host, 10n ** 18n);
+    await host.client.jobs.setScheduling({ automatic: false });
+    const { taskIds } = await host.client.jobs.submit({
+      commandId: crypto.randomUUID(),
+      file: {
+        name: 'mine',
+        work: { type: 'kernel', model: 'pca', table: 'table.csv' },
+        inputs: [{ path: 'table.csv', sample: 'pca' }],
+        bounty: '1',
+        verification: { tier: 'certificate' },
+      },
+    });
+    const own = async () => (await host.client.jobs.list({})).jobs.find(({ taskId }) => taskId === taskIds[0]);
+    await expect.poll(async () => (await own())?.phase, { timeout: 20_000 }).toBe('open');
+    expect((await call('POST', '/network/coordination/trigger')).body).toMatchObject({ assigned: 0 });
+    expect(await own()).toMatchObject({ phase: 'open', runs: [] });
+    expect(await host.client.jobs.schedule({})).toMatchObject({ assigned: 1 });
+    await host.client.jobs.setScheduling({ automatic: true });
   });
 
   test('the front door says what there is to whoever does not ask for a page', async () => {
