@@ -327,7 +327,8 @@ contract Jobs is EIP712, Multicall {
         record.strike(_providerOf(offerId), dealId);
     }
 
-    /// @notice Says that a submitted result is wrong or cannot be had. A jury decides; the caller locks a bond until then.
+    /// @notice Says that a submitted result is wrong or cannot be had. A jury that is drawn later decides; the caller locks a
+    /// bond until then.
     function challenge(JobTerms calldata terms, bytes32 offerId) external payable {
         (bytes32 jobId, Job storage job) = _requireSingle(terms, offerId, State.SUBMITTED);
         if (block.timestamp >= job.until) revert WindowOver(jobId, job.until);
@@ -336,7 +337,14 @@ contract Jobs is EIP712, Multicall {
         uint256 bond = challengeBondOf(terms);
         emit Challenged(jobId, msg.sender, bond);
         _escrow(terms.token, msg.sender, bond);
-        juries.open(jobId, [terms.renter, _providerOf(offerId), msg.sender]);
+        juries.open(jobId);
+    }
+
+    /// @notice Draws the jury of a disputed result: see `Juries.draw` for when, and for why neither the caller nor its block
+    /// has a say in it.
+    function draw(JobTerms calldata terms, bytes32 offerId) external {
+        (bytes32 jobId,) = _requireSingle(terms, offerId, State.DISPUTED);
+        juries.draw(jobId, [terms.renter, _providerOf(offerId), challengerOf[jobId]]);
     }
 
     /// @notice Carries out the jury's verdict. Without one the provider is paid, unless the terms name an arbiter and its

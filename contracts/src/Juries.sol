@@ -6,11 +6,12 @@ import {Attestations} from "./Attestations.sol";
 import {IStakes} from "./interfaces/IStakes.sol";
 
 /// @title Juries
-/// @notice Decides disputed results: up to seven validators, drawn by stake when a result is challenged, commit to what
+/// @notice Decides disputed results: up to seven validators, drawn by stake after a result is challenged, commit to what
 /// they found and reveal it; five have to say the same.
-/// @dev Drawn from the candidates of the epoch whose committee sits, weighted by the stake they had when they entered, as
-/// `Attestations` keeps it: validators that were there a day ago and still have their stake. The block's randomness is
-/// part of the seed, so nobody knows a jury before its case. Parties to the case do not sit.
+/// @dev A challenge fixes the epoch it falls into, whose candidates and their weights stand since before that epoch, as
+/// `Attestations` keeps them. The seed is those candidates' secrets, which are revealed when the epoch is over: while a
+/// result can be challenged nobody knows them all, and no block, neither the challenge's nor the draw's, has a part in it.
+/// Who has kept its secret, has less stake than it entered with, is barred or is a party to the case does not sit.
 contract Juries is Multicall {
     /// What a member can find; NONE also is a jury's answer when it finds nothing.
     enum Verdict {
@@ -21,12 +22,14 @@ contract Juries is Multicall {
         UNAVAILABLE
     }
 
-    /// @dev One slot: 40 + 40 + 8 * 5 = 120 bits.
+    /// @dev One slot: 40 + 40 + 32 + 8 * 5 = 152 bits.
     struct Case {
-        /// Unix seconds until which members commit.
+        /// Unix seconds until which members commit; 0 while they are not drawn.
         uint40 commitUntil;
-        /// Unix seconds until which they reveal.
+        /// Unix seconds until which they reveal; while they are not drawn, until which they can be.
         uint40 revealUntil;
+        /// The epoch of the challenge.
+        uint32 epoch;
         /// Members; how many have committed and revealed.
         uint8 seats;
         uint8 committed;
@@ -65,12 +68,17 @@ contract Juries is Multicall {
 
     mapping(bytes32 caseId => Case) private _cases;
 
-    event Opened(bytes32 indexed caseId, address[] members, uint40 commitUntil, uint40 revealUntil);
+    /// @param drawFrom Unix seconds from which the jury can be drawn.
+    /// @param drawUntil Unix seconds at which the case is over if nobody has.
+    event Opened(bytes32 indexed caseId, uint32 epoch, uint40 drawFrom, uint40 drawUntil);
+    /// @param members With fewer than five the case is over.
+    event Drawn(bytes32 indexed caseId, address[] members, uint40 commitUntil, uint40 revealUntil);
     event Committed(bytes32 indexed caseId, uint256 seat, bytes32 commitment);
     event Voted(bytes32 indexed caseId, uint256 seat, Verdict verdict);
 
     error NotModule(address caller);
     error CaseExists(bytes32 caseId);
+    error NotDrawing(bytes32 caseId);
     error NotMember(bytes32 caseId, uint256 seat, address caller);
     error EmptyCommitment();
     error AlreadyCommitted(bytes32 caseId, uint256 seat);
@@ -85,19 +93,31 @@ contract Juries is Multicall {
         jobs = jobs_;
     }
 
-    /// @notice Draws the jury of a case. Where fewer than five can be found there is no quorum, and the case is over.
-    /// @param parties Who does not sit.
-    function open(bytes32 caseId, address[3] calldata parties) external {
+    /// @notice Opens a case. Where fewer than five validators have entered the draw it is over at once.
+    function open(bytes32 caseId) external {
         if (msg.sender != jobs) revert NotModule(msg.sender);
         if (_cases[caseId].revealUntil != 0) revert CaseExists(caseId);
-        address[] memory members = _draw(caseId, parties);
-        uint40 now_ = uint40(block.timestamp);
-        bool able = members.length >= QUORUM;
-        uint40 commitUntil = able ? now_ + COMMIT_SECONDS : now_;
-        uint40 revealUntil = able ? commitUntil + REVEAL_SECONDS : now_;
-        _cases[caseId] = Case(commitUntil, revealUntil, uint8(members.length), 0, 0, 0, 0);
-        for (uint256 seat; seat < members.length; seat++) memberOf[caseId][seat] = members[seat];
-        emit Opened(caseId, members, commitUntil, revealUntil);
+        uint32 epoch = attestations.epoch();
+        if (attestations.candidateCount(epoch) < QUORUM) {
+            _seat(caseId, epoch, new address[](0));
+            return;
+        }
+        // As long as the committee of that epoch sits: from the end of its reveals, for as long as an epoch.
+        uint256 epochSeconds = attestations.EPOCH_SECONDS();
+        uint40 drawFrom = uint40((uint256(epoch) + 1) * epochSeconds + attestations.REVEAL_SECONDS());
+        uint40 drawUntil = drawFrom + uint40(epochSeconds);
+        _cases[caseId] = Case(0, drawUntil, epoch, 0, 0, 0, 0, 0);
+        emit Opened(caseId, epoch, drawFrom, drawUntil);
+    }
+
+    /// @notice Draws the jury of a case, once, while the committee of the challenge's epoch sits. Where fewer than five can
+    /// be found there is no quorum, and the case is over.
+    /// @param parties Who does not sit.
+    function draw(bytes32 caseId, address[3] calldata parties) external {
+        if (msg.sender != jobs) revert NotModule(msg.sender);
+        Case memory c = _cases[caseId];
+        if (c.commitUntil != 0 || attestations.sittingEpoch() != c.epoch) revert NotDrawing(caseId);
+        _seat(caseId, c.epoch, _draw(caseId, c.epoch, parties));
     }
 
     /// @notice Commits a member to what it found. Once.
@@ -160,48 +180,67 @@ contract Juries is Multicall {
 
     // ------------------------------------------------------------------------------------------------ internal
 
-    function _draw(bytes32 caseId, address[3] calldata parties) private view returns (address[] memory members) {
+    /// The time of a jury counts from its draw.
+    function _seat(bytes32 caseId, uint32 epoch, address[] memory members) private {
+        uint40 now_ = uint40(block.timestamp);
+        bool able = members.length >= QUORUM;
+        uint40 commitUntil = able ? now_ + COMMIT_SECONDS : now_;
+        uint40 revealUntil = able ? commitUntil + REVEAL_SECONDS : now_;
+        _cases[caseId] = Case(commitUntil, revealUntil, epoch, uint8(members.length), 0, 0, 0, 0);
+        for (uint256 seat; seat < members.length; seat++) memberOf[caseId][seat] = members[seat];
+        emit Drawn(caseId, members, commitUntil, revealUntil);
+    }
+
+    function _draw(bytes32 caseId, uint32 epoch, address[3] calldata parties)
+        private
+        view
+        returns (address[] memory members)
+    {
         members = new address[](SEATS);
         uint256 seats;
-        uint32 epoch = attestations.sittingEpoch();
         uint256 count = attestations.candidateCount(epoch);
-        if (count != 0) {
-            (Attestations.Candidate memory last,) = attestations.candidateAt(epoch, count - 1);
-            bytes32 seed = keccak256(abi.encode(attestations.seedOf(epoch), block.prevrandao, caseId));
-            for (uint256 i; i < MAX_DRAWS && seats < SEATS; i++) {
-                address validator = _at(epoch, count, uint256(keccak256(abi.encode(seed, i))) % last.weightSum);
-                if (_sits(members, seats, validator) || !_maySit(validator, parties)) continue;
-                members[seats++] = validator;
-            }
+        (Attestations.Candidate memory last,) = attestations.candidateAt(epoch, count - 1);
+        bytes32 seed = keccak256(abi.encode(attestations.seedOf(epoch), caseId));
+        for (uint256 i; i < MAX_DRAWS && seats < SEATS; i++) {
+            (address validator, uint256 weight, bool revealed) =
+                _at(epoch, count, uint256(keccak256(abi.encode(seed, i))) % last.weightSum);
+            if (!revealed || _isIn(members, seats, validator) || !_maySit(validator, weight, parties)) continue;
+            members[seats++] = validator;
         }
         assembly ("memory-safe") {
             mstore(members, seats)
         }
     }
 
-    /// The candidate on whom a draw falls: the first whose weight sum is above it.
-    function _at(uint32 epoch, uint256 count, uint256 draw) private view returns (address validator) {
-        (uint256 low, uint256 high) = (0, count - 1);
+    /// The candidate on whom a draw falls, the first whose weight sum is above it: its weight, and whether its secret is out.
+    function _at(uint32 epoch, uint256 count, uint256 draw_)
+        private
+        view
+        returns (address validator, uint256 weight, bool revealed)
+    {
+        (uint256 low, uint256 high, uint256 before) = (0, count - 1, 0);
         Attestations.Candidate memory candidate;
         while (low < high) {
             uint256 middle = (low + high) / 2;
             (candidate,) = attestations.candidateAt(epoch, middle);
-            if (candidate.weightSum > draw) high = middle;
-            else low = middle + 1;
+            if (candidate.weightSum > draw_) high = middle;
+            else (low, before) = (middle + 1, candidate.weightSum);
         }
-        (candidate,) = attestations.candidateAt(epoch, low);
-        return candidate.validator;
+        Attestations.Signer memory signer;
+        (candidate, signer) = attestations.candidateAt(epoch, low);
+        return (candidate.validator, candidate.weightSum - before, signer.revealed);
     }
 
-    function _sits(address[] memory members, uint256 count, address one) private pure returns (bool) {
+    function _isIn(address[] memory members, uint256 count, address one) private pure returns (bool) {
         for (uint256 i; i < count; i++) {
             if (members[i] == one) return true;
         }
         return false;
     }
 
-    function _maySit(address validator, address[3] calldata parties) private view returns (bool) {
+    /// What a validator needs is what it had when it entered, whatever the least stake has become since.
+    function _maySit(address validator, uint256 weight, address[3] calldata parties) private view returns (bool) {
         if (validator == parties[0] || validator == parties[1] || validator == parties[2]) return false;
-        return !attestations.isBarred(validator) && stakes.isActive(IStakes.Role.VALIDATOR, validator);
+        return !attestations.isBarred(validator) && stakes.stakedOf(IStakes.Role.VALIDATOR, validator) >= weight;
     }
 }

@@ -87,10 +87,18 @@ abstract contract JobsBase is AttestationsBase {
         }
     }
 
-    /// Nine validators, whose committee sits from now on.
+    /// Nine validators, who have entered the draw of the day that begins now.
     function hireJury() internal {
         for (uint256 i; i < VALIDATORS; i++) addValidator(0x7a11d + i, BOND);
-        seatCommittee();
+        goTo(commitAll(), 0);
+    }
+
+    /// The day passes, and everybody shows its secret: a result challenged until now gets its jury.
+    function secretsComeOut() internal {
+        uint32 epoch = att.epoch();
+        goTo(epoch + 1, 0);
+        for (uint256 i; i < validators.length; i++) revealFor(epoch, validators[i]);
+        goTo(epoch + 1, 6 hours);
     }
 
     function jobTerms() internal view returns (JobTerms memory) {
@@ -172,9 +180,13 @@ abstract contract JobsBase is AttestationsBase {
         challenge(t);
     }
 
-    /// The first `count` members say `verdict`.
+    /// The jury is drawn where it is not yet, and its first `count` members say `verdict`.
     function juryFinds(JobTerms memory t, Juries.Verdict verdict, uint256 count) internal {
         bytes32 id = idOf(t);
+        if (juries.get(id).commitUntil == 0) {
+            secretsComeOut();
+            bounties.draw(t, offerId);
+        }
         uint256 seats = juries.get(id).seats;
         for (uint256 seat; seat < seats; seat++) {
             address member = juries.memberOf(id, seat);

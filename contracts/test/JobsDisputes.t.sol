@@ -9,7 +9,7 @@ import {JobsBase} from "./JobsBase.sol";
 contract JobsDisputesTest is JobsBase {
     // ------------------------------------------------------------------------------------------------ disputes
 
-    function test_challenge_locksABondAndDrawsAJury() public {
+    function test_challenge_locksABondAndOpensACase() public {
         hireJury();
         JobTerms memory t = submitted();
         vm.warp(block.timestamp + 1 days - 1);
@@ -20,7 +20,8 @@ contract JobsDisputesTest is JobsBase {
         eq(held(challenger), BOUNTY / 10, "bond");
         eq(bounties.challengeBondOf(t), BOUNTY / 10, "as the contract says");
         eq(bounties.challengerOf(idOf(t)), challenger, "challenger");
-        eq(juries.get(idOf(t)).seats, 7, "jury");
+        eq(juries.get(idOf(t)).seats, 0, "nobody knows who will sit");
+        eq(juries.get(idOf(t)).epoch, att.epoch(), "whose secrets it waits for");
     }
 
     function test_challenge_withEtherSentAlong() public {
@@ -50,6 +51,36 @@ contract JobsDisputesTest is JobsBase {
         challenge(t);
         vm.expectRevert(errorOf(Jobs.WrongState.selector, idOf(t), uint256(Jobs.State.DISPUTED)));
         challenge(t);
+    }
+
+    function test_draw_byAnybodySeatsTheJury() public {
+        hireJury();
+        JobTerms memory t = disputed();
+        secretsComeOut();
+        vm.prank(stranger);
+        bounties.draw(t, offerId);
+        eq(juries.get(idOf(t)).seats, 7, "jury");
+    }
+
+    function test_draw_leavesOutRenterProviderAndChallenger() public {
+        hireJury();
+        (renter, provider, challenger) = (validators[0], validators[1], validators[2]);
+        openMarket();
+        JobTerms memory t = disputed();
+        secretsComeOut();
+        bounties.draw(t, offerId);
+        eq(juries.get(idOf(t)).seats, 6, "nine less three");
+        for (uint256 seat; seat < 6; seat++) {
+            address member = juries.memberOf(idOf(t), seat);
+            yes(member != renter && member != provider && member != challenger, "a party sits");
+        }
+    }
+
+    function test_draw_revertsUnlessDisputed() public {
+        hireJury();
+        JobTerms memory t = submitted();
+        vm.expectRevert(errorOf(Jobs.WrongState.selector, idOf(t), uint256(Jobs.State.SUBMITTED)));
+        bounties.draw(t, offerId);
     }
 
     function test_resolve_validPaysTheProviderAndItsWait() public {
@@ -121,6 +152,15 @@ contract JobsDisputesTest is JobsBase {
         _isPaidAndNobodyFined(t, b, c);
     }
 
+    function test_resolve_whatNobodyDrawsPaysTheProvider() public {
+        hireJury();
+        (uint256 b, uint256 c) = (money(provider), money(challenger));
+        JobTerms memory t = disputed();
+        goTo(att.epoch() + 2, 6 hours);
+        bounties.resolve(t, offerId);
+        _isPaidAndNobodyFined(t, b, c);
+    }
+
     function _disputedWithArbiter() internal returns (JobTerms memory t) {
         t = jobTerms();
         t.arbiter = stranger;
@@ -143,6 +183,14 @@ contract JobsDisputesTest is JobsBase {
         JobTerms memory t = disputed();
         juryFinds(t, Juries.Verdict.VALID, 4);
         vm.warp(block.timestamp + 36 hours - 1);
+        vm.expectRevert(abi.encodeWithSelector(Jobs.StillDisputed.selector, idOf(t)));
+        bounties.resolve(t, offerId);
+    }
+
+    function test_resolve_revertsWhileTheJuryCanBeDrawn() public {
+        hireJury();
+        JobTerms memory t = disputed();
+        goTo(att.epoch() + 2, 6 hours - 1);
         vm.expectRevert(abi.encodeWithSelector(Jobs.StillDisputed.selector, idOf(t)));
         bounties.resolve(t, offerId);
     }

@@ -33,6 +33,7 @@ contract JobsHandler is JobsBase {
     mapping(bytes32 => bool) internal isRecorded;
     mapping(address => uint256) public strikesOf;
     mapping(address => uint256) public rejectionsOf;
+    uint256 public drawn;
 
     constructor() {
         vm.warp(START);
@@ -68,8 +69,19 @@ contract JobsHandler is JobsBase {
 
     // ---------------------------------------------------------------------------------------------- actions
 
+    /// Whenever a day begins, most validators show the secret of the day before, and all enter the draw of the next.
     function wait(uint256 seed) external {
-        now_ += seed % 8 == 0 ? 2 days : bound(seed, 1, 12 hours);
+        uint256 until = now_ + (seed % 8 == 0 ? 2 days : bound(seed, 1, 12 hours));
+        for (uint256 day = now_ / 1 days + 1; day <= until / 1 days; day++) {
+            vm.warp(day * 1 days);
+            for (uint256 i; i < VALIDATORS; i++) {
+                uint32 before = uint32(day) - 1;
+                bool entered = att.commitments(before, validators[i]) != 0;
+                if (entered && uint256(keccak256(abi.encode(seed, day, i))) % 8 != 0) revealFor(before, validators[i]);
+                commitFor(validators[i]);
+            }
+        }
+        now_ = until;
     }
 
     function postJob(uint256 seed) external {
@@ -198,8 +210,24 @@ contract JobsHandler is JobsBase {
         }
     }
 
+    /// Whoever draws, and in whatever block: only once no secret of the challenge's day can come out any more.
+    function _draw(JobGhost storage g, uint256 who, Juries.Case memory c) internal {
+        uint256 from = (uint256(c.epoch) + 1) * 1 days + 6 hours;
+        try bounties.draw(g.terms, crewOffers[who]) {
+            if (c.commitUntil != 0) wrong = "drawn twice";
+            if (block.timestamp < from || block.timestamp >= from + 1 days) wrong = "drawn at another time";
+            drawn++;
+        } catch {
+            if (c.commitUntil == 0 && block.timestamp >= from && block.timestamp < from + 1 days) wrong = "could not draw";
+        }
+    }
+
     function _judge(JobGhost storage g, uint256 who, uint256 seed) internal {
         Juries.Case memory c = juries.get(g.id);
+        if (c.commitUntil == 0 || seed % 16 == 0) {
+            if (seed % 4 != 0) _draw(g, who, c);
+            c = juries.get(g.id);
+        }
         Juries.Verdict verdict = Juries.Verdict(1 + seed % 3);
         if (c.committed == 0 && c.seats >= 5 && block.timestamp < c.commitUntil && seed % 5 != 0) {
             juryFinds(g.terms, verdict, seed % 7 == 0 ? 4 : 5);
@@ -342,7 +370,7 @@ contract JobsHandler is JobsBase {
     function everybodyLeaves() external returns (uint256 left) {
         vm.warp(now_);
         if (now_ >= parameters.pauseAllowedAt()) pauseDeals();
-        // Longest: a deadline, a window, the jury's time, the arbiter's.
+        // Longest: a deadline, a window or the wait for a draw, the jury's time, the arbiter's.
         for (uint256 round; round < 4; round++) {
             vm.warp(block.timestamp + (round == 0 ? 2 days : round == 1 ? 2 days : round == 2 ? 36 hours : 7 days));
             for (uint256 i; i < ghosts.length; i++) _push(ghosts[i]);
@@ -369,6 +397,10 @@ contract JobsHandler is JobsBase {
                 try bounties.collect(g.terms, offer) {} catch {}
             } else {
                 try bounties.finalize(g.terms, offer) {} catch {}
+                // Where somebody draws and where nobody does.
+                if (uint256(g.id) % 2 == 0) {
+                    try bounties.draw(g.terms, offer) {} catch {}
+                }
                 try bounties.resolve(g.terms, offer) {} catch {}
             }
             try bounties.expire(g.terms, offer) {} catch {}

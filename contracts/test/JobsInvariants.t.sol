@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Jobs} from "../src/Jobs.sol";
+import {Juries} from "../src/Juries.sol";
 import {Offers} from "../src/Offers.sol";
 import {Record} from "../src/Record.sol";
 import {Stakes} from "../src/Stakes.sol";
@@ -18,7 +19,8 @@ contract JobsInvariantsTest is JobsBase {
     function setUp() public override {
         handler = new JobsHandler();
         (bounties, record, crew, crewOffers) = handler.market();
-        (address vault_,, address stakes_, address offers_,) = handler.world();
+        (address vault_,, address stakes_, address offers_, address juries_) = handler.world();
+        juries = Juries(juries_);
         (vault, stakes, offers) = (Vault(vault_), Stakes(stakes_), Offers(offers_));
         (, address dollar_,,,) = handler.world();
         token_ = dollar_;
@@ -53,6 +55,7 @@ contract JobsInvariantsTest is JobsBase {
         uint256 seed = uint256(keccak256("jobs"));
         uint256[10] memory ends;
         uint256 rated;
+        uint256 drawn;
         for (uint256 round; round < 6; round++) {
             setUp();
             for (uint256 i; i < 500; i++) {
@@ -65,12 +68,14 @@ contract JobsInvariantsTest is JobsBase {
             }
             for (uint256 i; i < 10; i++) ends[i] += handler.ends(Jobs.State(i));
             rated += handler.ratings();
+            drawn += handler.drawn();
             eq(bytes(handler.wrong()).length, 0, handler.wrong());
         }
         yes(ends[uint256(Jobs.State.VERIFIED)] > 0, "nothing was verified");
         yes(ends[uint256(Jobs.State.REFUNDED)] > 0, "nothing was refunded");
         yes(ends[uint256(Jobs.State.REJECTED)] > 0, "nothing was rejected");
         yes(rated > 0, "nobody rated");
+        yes(drawn > 0, "no jury was drawn");
     }
 
     function invariant_08_a_bounty_leaves_escrow_exactly_once() public view {
@@ -130,6 +135,18 @@ contract JobsInvariantsTest is JobsBase {
                 || s == Jobs.State.REVEALED;
         }
         return false;
+    }
+
+    /// Nobody sits before the secrets of the challenge's day are out, and so in no block in which it could be challenged.
+    function invariant_23_a_jury_is_drawn_after_its_challenge_from_what_nobody_knew() public view {
+        eq(bytes(handler.wrong()).length, 0, handler.wrong());
+        for (uint256 i; i < handler.jobCount(); i++) {
+            bytes32 id = handler.ghost(i).id;
+            Juries.Case memory c = juries.get(id);
+            if (juries.memberOf(id, 0) == address(0)) continue;
+            uint256 drawnAt = c.seats < 5 ? c.commitUntil : c.commitUntil - 24 hours;
+            yes(drawnAt >= (uint256(c.epoch) + 1) * 1 days + 6 hours, "drawn before the secrets were out");
+        }
     }
 
     function invariant_02_reserve_is_balances_and_locks() public view {

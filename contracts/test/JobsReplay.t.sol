@@ -110,6 +110,7 @@ contract JobsReplayTest is JobsBase, SentReplay {
         Juries.Case memory c = juries.get(id);
         words[n++] = c.commitUntil;
         words[n++] = c.revealUntil;
+        words[n++] = c.epoch;
         words[n++] = c.seats;
         words[n++] = c.committed;
         words[n++] = c.revealed;
@@ -123,7 +124,7 @@ contract JobsReplayTest is JobsBase, SentReplay {
     }
 
     function _stateAt(uint40) internal view override returns (bytes32) {
-        uint256[] memory words = new uint256[](3 * (4 * 15 + 7 + 14) + 6 * 9 + 3 * 3 + 3);
+        uint256[] memory words = new uint256[](3 * (4 * 15 + 8 + 14) + 6 * 9 + 3 * 3 + 3);
         uint256 n;
         for (uint256 j; j < 3; j++) {
             n = _jobWords(words, n, ids[j]);

@@ -6,10 +6,16 @@ import {Juries} from "../src/Juries.sol";
 import {JobsBase} from "./JobsBase.sol";
 import {VmReplay} from "./SentReplay.sol";
 
+interface VmBlocks is VmReplay {
+    function roll(uint256 number) external;
+    function coinbase(address builder) external;
+    function fee(uint256 baseFee) external;
+}
+
 /// Juries.tree, leaf by leaf.
 contract JuriesTest is JobsBase {
     bytes32 internal constant CASE = "case";
-    VmReplay internal constant vmr = VmReplay(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
+    VmBlocks internal constant vmr = VmBlocks(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
 
     function setUp() public override {
         super.setUp();
@@ -18,7 +24,18 @@ contract JuriesTest is JobsBase {
 
     function _open() internal {
         vm.prank(jobs);
-        juries.open(CASE, [renter, provider, challenger]);
+        juries.open(CASE);
+    }
+
+    function _draw() internal {
+        vm.prank(jobs);
+        juries.draw(CASE, [renter, provider, challenger]);
+    }
+
+    function _seat() internal {
+        _open();
+        secretsComeOut();
+        _draw();
     }
 
     function _commit(uint256 seat, Juries.Verdict verdict) internal {
@@ -49,8 +66,51 @@ contract JuriesTest is JobsBase {
         eq(juries.jobs(), jobs, "jobs");
     }
 
-    function test_open_drawsSevenOfThoseWhoHaveEntered() public {
+    function test_open_waitsForTheDaysSecrets() public {
+        uint32 today = att.epoch();
+        uint40 drawFrom = uint40(uint256(today) + 1) * 1 days + 6 hours;
+        vm.warp(block.timestamp + 1 days - 1);
+        vm.expectEmit(true, true, true, true, address(juries));
+        emit Juries.Opened(CASE, today, drawFrom, drawFrom + 1 days);
         _open();
+        Juries.Case memory c = juries.get(CASE);
+        eq(c.epoch, today, "epoch");
+        eq(c.seats + c.commitUntil, 0, "nobody sits yet");
+        eq(c.revealUntil, drawFrom + 1 days, "until when");
+        _is(Juries.Verdict.NONE, false);
+    }
+
+    function test_open_isOverAtOnceWithTooFew() public {
+        for (uint256 i; i < 5; i++) commitFor(validators[i]);
+        goTo(att.epoch() + 1, 0);
+        _open();
+        _is(Juries.Verdict.NONE, false);
+        for (uint256 i; i < 4; i++) commitFor(validators[i]);
+        goTo(att.epoch() + 1, 0);
+        uint40 now_ = uint40(block.timestamp);
+        vm.expectEmit(true, true, true, true, address(juries));
+        emit Juries.Drawn("tomorrow", new address[](0), now_, now_);
+        vm.prank(jobs);
+        juries.open("tomorrow");
+        (Juries.Verdict verdict, bool over, uint40 endsAt) = juries.verdictOf("tomorrow");
+        eq(uint256(verdict), 0, "verdict");
+        yes(over, "over");
+        eq(endsAt, block.timestamp, "now");
+    }
+
+    function test_open_revertsForOthers() public {
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotModule.selector, address(this)));
+        juries.open(CASE);
+    }
+
+    function test_open_revertsTwice() public {
+        _open();
+        vm.expectRevert(abi.encodeWithSelector(Juries.CaseExists.selector, CASE));
+        _open();
+    }
+
+    function test_draw_seatsSevenOfThoseWhoHaveEntered() public {
+        _seat();
         Juries.Case memory c = juries.get(CASE);
         eq(c.seats, 7, "seats");
         eq(c.commitUntil, block.timestamp + 24 hours, "commit");
@@ -61,28 +121,81 @@ contract JuriesTest is JobsBase {
         eq(juries.memberOf(CASE, 7), address(0), "no more");
     }
 
-    function test_open_tellsWhoSits() public {
-        uint256 state = vmr.snapshotState();
+    function test_draw_tellsWhoSits() public {
         _open();
-        address[] memory members = new address[](7);
-        for (uint256 seat; seat < 7; seat++) members[seat] = juries.memberOf(CASE, seat);
+        secretsComeOut();
+        uint256 state = vmr.snapshotState();
+        _draw();
+        address[] memory members = _members();
         vmr.revertToState(state);
         vm.expectEmit(true, true, true, true, address(juries));
-        emit Juries.Opened(CASE, members, uint40(block.timestamp) + 24 hours, uint40(block.timestamp) + 36 hours);
-        _open();
+        emit Juries.Drawn(CASE, members, uint40(block.timestamp) + 24 hours, uint40(block.timestamp) + 36 hours);
+        _draw();
     }
 
-    function test_open_leavesOutTheParties() public {
+    function _members() internal view returns (address[] memory members) {
+        members = new address[](7);
+        for (uint256 seat; seat < 7; seat++) members[seat] = juries.memberOf(CASE, seat);
+    }
+
+    /// Neither the block of the challenge nor that of the draw can be chosen for its jury. A day of secrets twice a run.
+    /// forge-config: default.fuzz.runs = 500
+    function test_draw_dependsOnNoBlock(uint256 seed) public {
+        uint256 start = vmr.snapshotState();
+        _seat();
+        address[] memory members = _members();
+        vmr.revertToState(start);
+        _anyBlock(block.timestamp + seed % 1 days, seed);
+        _open();
+        secretsComeOut();
+        seed = uint256(keccak256(abi.encode(seed)));
+        _anyBlock(block.timestamp + seed % 1 days, seed);
+        _draw();
+        for (uint256 seat; seat < 7; seat++) eq(juries.memberOf(CASE, seat), members[seat], "another jury");
+    }
+
+    function _anyBlock(uint256 time, uint256 seed) internal {
+        vm.warp(time);
+        vmr.prevrandao(bytes32(seed));
+        vmr.roll(1 + seed % 1e12);
+        vmr.coinbase(address(uint160(seed)));
+        vmr.fee(seed % 1e12);
+    }
+
+    /// While a result can be challenged a single secret that is not known leaves the jury open.
+    function test_draw_dependsOnEverySecret() public {
+        _open();
+        uint32 epoch = att.epoch();
+        goTo(epoch + 1, 0);
+        for (uint256 i; i < 8; i++) revealFor(epoch, validators[i]);
+        uint256 state = vmr.snapshotState();
+        goTo(epoch + 1, 6 hours);
+        _draw();
+        address[] memory without = _members();
+        vmr.revertToState(state);
+        revealFor(epoch, validators[8]);
+        goTo(epoch + 1, 6 hours);
+        _draw();
+        uint256 same;
+        for (uint256 seat; seat < 7; seat++) if (juries.memberOf(CASE, seat) == without[seat]) same++;
+        yes(same < 7, "the same jury");
+    }
+
+    function test_draw_leavesOutTheParties() public {
+        _open();
+        secretsComeOut();
         vm.prank(jobs);
-        juries.open(CASE, [validators[0], validators[1], validators[2]]);
+        juries.draw(CASE, [validators[0], validators[1], validators[2]]);
         eq(juries.get(CASE).seats, 6, "nine less three");
         for (uint256 i; i < 3; i++) yes(!_sits(validators[i]), "a party sits");
     }
 
-    function test_open_leavesOutWhoIsBarredOrHasLeft() public {
+    function test_draw_leavesOutWhoIsBarredOrHasLeft() public {
+        uint32 epoch = att.epoch();
+        _open();
+        secretsComeOut();
         vm.prank(validators[0]);
-        stakes.unbond(VALIDATOR, BOND);
-        uint32 epoch = att.sittingEpoch();
+        stakes.unbond(VALIDATOR, 1);
         Finding memory one = Finding("one", 0);
         Finding memory other = Finding("other", 0);
         uint256 key = keyOf[validators[1]];
@@ -94,39 +207,88 @@ contract JuriesTest is JobsBase {
             other,
             signed(key, findingDigest(epoch, other))
         );
-        _open();
+        _draw();
         yes(!_sits(validators[0]), "who has left sits");
         yes(!_sits(validators[1]), "who is barred sits");
         eq(juries.get(CASE).seats, 7, "the other seven");
     }
 
-    function test_open_isOverAtOnceWithTooFew() public {
+    function test_draw_leavesOutWhoKeptItsSecret() public {
+        _open();
+        uint32 epoch = att.epoch();
+        goTo(epoch + 1, 0);
+        for (uint256 i = 2; i < VALIDATORS; i++) revealFor(epoch, validators[i]);
+        goTo(epoch + 1, 6 hours);
+        _draw();
+        yes(!_sits(validators[0]) && !_sits(validators[1]), "who kept its secret sits");
+        eq(juries.get(CASE).seats, 7, "the other seven");
+    }
+
+    /// Each has what was asked of it when it entered.
+    function test_draw_whateverTheLeastStakeIsNow() public {
+        _open();
+        secretsComeOut();
+        vm.prank(admin);
+        parameters.setMinStakes(100e18, BOND + 1);
+        yes(!stakes.isActive(VALIDATOR, validators[0]), "none could enter now");
+        _draw();
+        eq(juries.get(CASE).seats, 7, "seats");
+    }
+
+    function test_draw_isOverAtOnceWithTooFew() public {
+        _open();
+        secretsComeOut();
         for (uint256 i; i < 5; i++) {
             vm.prank(validators[i]);
             stakes.unbond(VALIDATOR, BOND);
         }
-        _open();
+        _draw();
         eq(juries.get(CASE).seats, 4, "seats");
         _is(Juries.Verdict.NONE, true);
-        vm.warp(block.timestamp + 2 days);
-        vm.prank(jobs);
-        juries.open("tomorrow", [renter, provider, challenger]);
-        eq(juries.get("tomorrow").seats, 0, "nobody has entered the draw");
     }
 
-    function test_open_revertsForOthers() public {
+    function test_draw_findsNobodyWithoutSecrets() public {
+        _open();
+        goTo(att.epoch() + 1, 6 hours);
+        _draw();
+        eq(juries.get(CASE).seats, 0, "seats");
+        _is(Juries.Verdict.NONE, true);
+    }
+
+    function test_draw_revertsForOthers() public {
+        _open();
+        secretsComeOut();
         vm.expectRevert(abi.encodeWithSelector(Juries.NotModule.selector, address(this)));
-        juries.open(CASE, [renter, provider, challenger]);
+        juries.draw(CASE, [renter, provider, challenger]);
     }
 
-    function test_open_revertsTwice() public {
+    function test_draw_revertsBeforeTheSecretsAreOut() public {
         _open();
-        vm.expectRevert(abi.encodeWithSelector(Juries.CaseExists.selector, CASE));
+        secretsComeOut();
+        vm.warp(block.timestamp - 1);
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotDrawing.selector, CASE));
+        _draw();
+    }
+
+    function test_draw_revertsAfterItsTime() public {
         _open();
+        secretsComeOut();
+        vm.warp(block.timestamp + 1 days - 1);
+        _is(Juries.Verdict.NONE, false);
+        vm.warp(block.timestamp + 1);
+        _is(Juries.Verdict.NONE, true);
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotDrawing.selector, CASE));
+        _draw();
+    }
+
+    function test_draw_revertsTwice() public {
+        _seat();
+        vm.expectRevert(abi.encodeWithSelector(Juries.NotDrawing.selector, CASE));
+        _draw();
     }
 
     function test_commit_byMemberOrOperator() public {
-        _open();
+        _seat();
         _commit(0, Juries.Verdict.VALID);
         address member = juries.memberOf(CASE, 1);
         vm.prank(member);
@@ -140,7 +302,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_commit_revertsForOthers() public {
-        _open();
+        _seat();
         vm.expectRevert(abi.encodeWithSelector(Juries.NotMember.selector, CASE, 0, stranger));
         vm.prank(stranger);
         juries.commit(CASE, 0, "commitment");
@@ -150,7 +312,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_commit_revertsForNothing() public {
-        _open();
+        _seat();
         address member = juries.memberOf(CASE, 0);
         vm.expectRevert(abi.encodeWithSelector(Juries.EmptyCommitment.selector));
         vm.prank(member);
@@ -158,7 +320,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_commit_revertsTwice() public {
-        _open();
+        _seat();
         _commit(0, Juries.Verdict.VALID);
         address member = juries.memberOf(CASE, 0);
         vm.expectRevert(abi.encodeWithSelector(Juries.AlreadyCommitted.selector, CASE, 0));
@@ -168,7 +330,7 @@ contract JuriesTest is JobsBase {
 
     /// A member whose verdict is out has no second one, even while the time to commit runs.
     function test_commit_revertsOnceRevealed() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
         address member = juries.memberOf(CASE, 0);
@@ -179,7 +341,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_commit_revertsAfterItsTime() public {
-        _open();
+        _seat();
         address member = juries.memberOf(CASE, 0);
         uint40 until = juries.get(CASE).commitUntil;
         vm.warp(until - 1);
@@ -191,7 +353,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_countsVerdicts() public {
-        _open();
+        _seat();
         for (uint256 seat; seat < 3; seat++) _commit(seat, Juries.Verdict(seat + 1));
         vm.warp(juries.get(CASE).commitUntil);
         for (uint256 seat; seat < 3; seat++) {
@@ -206,14 +368,14 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_asSoonAsAllHaveCommitted() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         juries.reveal(CASE, 3, Juries.Verdict.VALID, SALT);
         eq(juries.get(CASE).valid, 1, "valid");
     }
 
     function test_reveal_revertsBefore() public {
-        _open();
+        _seat();
         _commit(0, Juries.Verdict.VALID);
         vm.warp(juries.get(CASE).commitUntil - 1);
         vm.expectRevert(abi.encodeWithSelector(Juries.NotRevealing.selector, CASE));
@@ -221,7 +383,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_revertsAfterItsTime() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         vm.warp(juries.get(CASE).revealUntil - 1);
         juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
@@ -231,7 +393,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_revertsForOtherVerdict() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 0));
         juries.reveal(CASE, 0, Juries.Verdict.INVALID, SALT);
@@ -240,7 +402,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_revertsTwice() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         juries.reveal(CASE, 0, Juries.Verdict.VALID, SALT);
         vm.expectRevert(abi.encodeWithSelector(Juries.WrongReveal.selector, CASE, 0));
@@ -248,7 +410,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_revertsForCopiedCommitment() public {
-        _open();
+        _seat();
         _commit(0, Juries.Verdict.VALID);
         address member = juries.memberOf(CASE, 1);
         bytes32 copied = juries.commitments(CASE, 0);
@@ -260,14 +422,14 @@ contract JuriesTest is JobsBase {
     }
 
     function test_reveal_revertsForNone() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.NONE);
         vm.expectRevert(abi.encodeWithSelector(Juries.BadVerdict.selector, Juries.Verdict.NONE));
         juries.reveal(CASE, 0, Juries.Verdict.NONE, SALT);
     }
 
     function test_verdictOf_fiveDecide() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.VALID);
         for (uint256 seat; seat < 4; seat++) juries.reveal(CASE, seat, Juries.Verdict.VALID, SALT);
         _is(Juries.Verdict.NONE, false);
@@ -276,7 +438,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_verdictOf_invalidAndUnavailableCountTogether() public {
-        _open();
+        _seat();
         for (uint256 seat; seat < 7; seat++) {
             _commit(seat, seat < 3 ? Juries.Verdict.INVALID : Juries.Verdict.UNAVAILABLE);
         }
@@ -287,7 +449,7 @@ contract JuriesTest is JobsBase {
     }
 
     function test_verdictOf_fourDecideNothing() public {
-        _open();
+        _seat();
         _commitAll(Juries.Verdict.INVALID);
         for (uint256 seat; seat < 4; seat++) juries.reveal(CASE, seat, Juries.Verdict.INVALID, SALT);
         vm.warp(juries.get(CASE).revealUntil - 1);

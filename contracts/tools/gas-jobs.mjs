@@ -18,11 +18,12 @@ const VALID = 1;
 const INVALID = 2;
 
 /**
- * Three providers, one renter, all in practice dollars; the validators' committee sits.
+ * Three providers, one renter, all in practice dollars.
  * @param {{record(name: string, sending: Promise<unknown>): Promise<unknown>}} measure
  * @param {object} params an offer's parameters
+ * @param {{enter(): Promise<void>, show(): Promise<void>}} draws what validators do for a jury
  */
-export async function measureJobs({ contracts, at, wallet, send, provider }, { record, show, later }, params) {
+export async function measureJobs({ contracts, at, wallet, send, provider }, { record, show, later }, params, draws) {
   const { Jobs, Juries, Offers, PracticeDollar, Record, Stakes, Vault, Watt } = contracts;
   const [admin, treasury, host, renter] = await Promise.all(
     ['admin', 'treasury', 'worker host', 'poster'].map((name) => wallet(name)),
@@ -103,11 +104,14 @@ export async function measureJobs({ contracts, at, wallet, send, provider }, { r
     const terms = await post({ window: 2 * DAY, ...changes });
     await send(assign(terms, 2));
     await send(as(workers[2]).submit(terms, offers[2], id('wrong')));
-    // Whom the block's randomness draws, and at what cost, cannot be estimated.
-    await show(as(renter).challenge(terms, offers[2], { gasLimit: 2_000_000n }));
     return terms;
   };
+  await draws.enter();
   const judged = await dispute();
+  await record('Jobs.challenge', as(renter).challenge(judged, offers[2]));
+  await draws.show();
+  // Whom the secrets draw depends on the job's id, and so on the time: what it costs is chance.
+  await show(as(host).draw(judged, offers[2]));
   const caseId = jobIdOf(judged);
   const { seats } = await Juries.get(caseId);
   const members = await Promise.all(Array.from({ length: Number(seats) }, (_, seat) => Juries.memberOf(caseId, seat)));
@@ -164,6 +168,7 @@ export async function measureJobs({ contracts, at, wallet, send, provider }, { r
 
   // The second rejection, by an arbiter, leaves the third worker inactive; thirty days later it qualifies again.
   const decided = await dispute({ arbiter: admin.address });
+  await show(as(renter).challenge(decided, offers[2]));
   await later(1);
   await record('Jobs.decide, rejected', as(admin).decide(decided, offers[2], false));
   await later(30 * DAY);

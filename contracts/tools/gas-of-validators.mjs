@@ -13,6 +13,8 @@ const BOND = 10_000n * 10n ** 18n;
  * @param record measures one transaction under a name
  * @param openWitnessed opens a lease with this witness and gives its terms
  * @param offerId an active offer, suspended and left paused
+ * @returns {Promise<{enter(): Promise<void>, show(): Promise<void>}>} moves on to a day whose draw those who are left have
+ *   entered, and from that to when its secrets are out
  */
 export async function measureValidators({ contracts, at, wallet, send, provider }, record, openWitnessed, offerId) {
   const { Attestations, Stakes, Vault, Watt } = contracts;
@@ -94,4 +96,24 @@ export async function measureValidators({ contracts, at, wallet, send, provider 
     Attestations.proveEquivocation(third.epoch, validators[8].address, ...both[0], ...both[1]),
   );
   await record('Stakes.unbond', Stakes.connect(validators[0]).unbond(VALIDATOR, BOND));
+
+  const left = validators.slice(1, 8);
+  let entered = 0;
+  return {
+    async enter() {
+      entered = Math.floor((await now()) / DAY) + 1;
+      for (const validator of left) {
+        const commitment = commitmentOf(entered, validator.address, secretOf(entered, validator));
+        await send(Attestations.connect(validator).commit(validator.address, commitment));
+      }
+      await goTo(entered * DAY);
+    },
+    async show() {
+      await goTo((entered + 1) * DAY);
+      for (const validator of left) {
+        await send(Attestations.reveal(entered, validator.address, secretOf(entered, validator)));
+      }
+      await goTo((entered + 1) * DAY + 6 * HOUR);
+    },
+  };
 }

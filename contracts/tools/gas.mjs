@@ -184,9 +184,9 @@ async function measureOn(chain, seen) {
     await send(as(Rentals, renter).open(terms, 8 * HOUR, { value: 8n * 10n ** 15n }));
     return terms;
   };
-  await measureValidators(chain, record, openWitnessed, offerId);
+  const draws = await measureValidators(chain, record, openWitnessed, offerId);
 
-  gas['Jobs, post + assign + submit + accept'] = await measureJobs(chain, { record, show, later }, params);
+  gas['Jobs, post + assign + submit + accept'] = await measureJobs(chain, { record, show, later }, params, draws);
 
   await record('Vault.withdraw', as(Vault, provider1).withdraw(at.PracticeDollar, provider1.address, 100n));
   await record('Vault.withdraw, ETH', as(Vault, renter).withdraw(ETH, renter.address, 10n ** 17n));
@@ -235,9 +235,13 @@ async function measureStakes({ contracts, at, wallet, send, record, later }) {
   await send(Watt.connect(staker).approve(at.Vault, 4n * amount));
   await send(Vault.connect(staker).deposit(at.Watt, staker.address, 4n * amount));
   await send(Vault.connect(staker).authorize(at.Stakes, true));
+  // Each in a second of its own: votes of one second share a checkpoint, and how many there are is what asking costs.
   await send(mine.stake(asProvider, amount));
+  await later(1);
   await record('Stakes.stake, again', mine.stake(asProvider, amount));
+  await later(1);
   await send(mine.stake(asValidator, amount));
+  await later(1);
   await send(mine.unbond(asProvider, amount));
   await later(7 * 86_400);
   await record('Stakes.release', mine.release(asProvider));

@@ -196,15 +196,11 @@ function freshWorld() {
     results: new Map(),
     votes: new Map(),
     validators: enterDraws(),
-    randao: packedTime(START),
     cases: new Map(),
     standings: new Map(),
     deals: new Map(),
   };
 }
-
-/** The block's randomness, as SentReplay.sol sets it. */
-const packedTime = (time) => zeroPadValue(toBeHex(time), 32);
 
 /** Every history begins with the same world, which is a value. */
 let begun;
@@ -239,12 +235,10 @@ function jobWords(world, id) {
 
 const SEATS = [0, 1, 2, 3, 4, 5, 6];
 function caseWords(world, id) {
-  const { commitUntil, revealUntil, members, commitments, committed, revealed, valid, invalid } = juries.caseOf(
-    world,
-    id,
-  );
+  const { members, commitments, ...one } = juries.caseOf(world, id);
+  const { commitUntil, revealUntil, epoch, committed, revealed, valid, invalid } = one;
   const seats = SEATS.flatMap((seat) => [members[seat] ?? 0n, commitments.get(seat) ?? 0n]);
-  return [commitUntil, revealUntil, members.length, committed, revealed, valid, invalid, ...seats];
+  return [commitUntil, revealUntil, epoch, members.length, committed, revealed, valid, invalid, ...seats];
 }
 
 function stateHash(world, deals) {
@@ -398,7 +392,7 @@ function makeHistory(random) {
         terms.copies > 1
           ? ['reveal', 'reveal', 'expire']
           : ['accept', 'finalize', 'challenge', 'challenge', 'challenge'],
-      4: ['resolve', 'decide', 'vote', 'unveil'],
+      4: ['draw', 'resolve', 'decide', 'vote', 'unveil'],
       5: ['collect', 'conclude'],
       6: ['recordJob', 'commitRating', 'commitRating', 'revealRating', 'revealRating'],
     };
@@ -407,7 +401,7 @@ function makeHistory(random) {
       : pick(
           ...['claim', 'assign', 'submit', 'cancel', 'accept', 'finalize', 'expire', 'challenge', 'resolve', 'decide'],
           ...['reveal', 'conclude', 'collect', 'recordJob', 'requalify', 'setOperator', 'pause', 'resume', 'unbond'],
-          ...['vote', 'unveil', 'commitRating', 'revealRating'],
+          ...['draw', 'vote', 'unveil', 'commitRating', 'revealRating'],
         );
     const simple = (caller, run) => ({ caller, ...jobsCall(name, [terms, offerId]), run });
     switch (name) {
@@ -436,6 +430,7 @@ function makeHistory(random) {
       case 'finalize':
       case 'expire':
       case 'resolve':
+      case 'draw':
       case 'collect':
         return simple(STRANGER, () => model[name](world, terms, offerId));
       case 'challenge': {
@@ -501,8 +496,8 @@ function makeHistory(random) {
     const edges = all.flatMap((terms, i) => {
       const { until } = model.jobOf(world, jobIds[i]);
       const { deadline, minRun, window } = terms;
-      const { commitUntil, revealUntil } = juries.caseOf(world, jobIds[i]);
-      const ofCase = [commitUntil, revealUntil, revealUntil + model.ARBITER_SECONDS];
+      const { commitUntil, revealUntil, epoch } = juries.caseOf(world, jobIds[i]);
+      const ofCase = [juries.drawFrom(epoch), commitUntil, revealUntil, revealUntil + model.ARBITER_SECONDS];
       return [deadline, deadline - minRun, until, deadline + window, ...ofCase];
     });
     const recorded = [...world.deals.values()].flatMap(({ recordedAt }) => {
@@ -518,7 +513,7 @@ function makeHistory(random) {
   const ops = [];
   const push = (step, time) => {
     const stakes = { ...world.stakes, market: { ...world.stakes.market, now: time } };
-    world = { ...world, stakes, randao: packedTime(time) };
+    world = { ...world, stakes };
     const { run, ...sent } = step();
     const op = { ...sent, time, answer: NOTHING };
     try {
@@ -539,8 +534,17 @@ function makeHistory(random) {
     const run = () => model.post(world, terms.renter, terms, SPEC);
     push(() => ({ caller: terms.renter, ...jobsCall('post', [terms, SPEC]), run }), from);
   }
-  // A jury that has been drawn sits: what its members say comes between everything else.
+  // A case is drawn when it can be, and its jury sits: what its members say comes between everything else.
   const sessions = [];
+  const call = (jobId) => {
+    const at = jobIds.indexOf(jobId);
+    const { offerId } = model.jobOf(world, jobId);
+    const run = () => model.draw(world, all[at], offerId);
+    const { epoch, commitUntil } = juries.caseOf(world, jobId);
+    if (commitUntil !== 0 || chance(0.1)) return;
+    const step = () => ({ caller: STRANGER, ...jobsCall('draw', [all[at], offerId]), run });
+    sessions.push({ step, soonest: () => juries.drawFrom(epoch) });
+  };
   const convene = (jobId) => {
     const { members } = juries.caseOf(world, jobId);
     for (const seat of members.keys())
@@ -573,8 +577,10 @@ function makeHistory(random) {
       convened.add(dealId);
       exchangeRatings(dealId);
     }
-    for (const jobId of world.cases.keys()) {
-      if (convened.has(jobId)) continue;
+    for (const [jobId, { commitUntil }] of world.cases) {
+      if (!convened.has(`draw ${jobId}`)) call(jobId);
+      convened.add(`draw ${jobId}`);
+      if (commitUntil === 0 || convened.has(jobId)) continue;
       convened.add(jobId);
       convene(jobId);
     }

@@ -89,6 +89,7 @@ function partsOf(event: ChainEvent, account: Address): Part[] {
     case 'VaultAuthorized':
     case 'JobSubmitted':
     case 'JobJuryOpened':
+    case 'JobJuryDrawn':
     case 'JobJuryVoted':
     case 'JobRevealed':
     case 'JobOperatorSet':

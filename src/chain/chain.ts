@@ -110,6 +110,8 @@ export interface ChainCalls {
   expireJob(terms: JobTerms, offerId: Bytes32): Call;
   /** The challenger's bond (`challengeBondOf`) as the bounty in `postJob`. */
   challengeJob(terms: JobTerms, offerId: Bytes32, value?: bigint): Call;
+  /** Anybody's, once the secrets of the day of the challenge are out: `reads.jury` says from when. */
+  drawJury(terms: JobTerms, offerId: Bytes32): Call;
   resolveJob(terms: JobTerms, offerId: Bytes32): Call;
   /** By the arbiter. */
   decideJob(terms: JobTerms, offerId: Bytes32, valid: boolean): Call;
@@ -204,8 +206,11 @@ export interface ChainReads {
   feeBps(): Promise<number>;
   /** State `none` when the contract knows no job or deal of this id. */
   jobDeal(id: Bytes32): Promise<JobDealState>;
-  /** A jury's finding; `over`: it stands, at the latest at `endsAt` (unix seconds). */
-  jury(jobId: Bytes32): Promise<{ verdict: JuryVerdict; over: boolean; endsAt: number }>;
+  /**
+   * A jury's finding; `over`: it stands, at the latest at `endsAt` (unix seconds). `drawFrom`: unix seconds from which a
+   * jury that is not drawn yet can be; null where none is to be drawn.
+   */
+  jury(jobId: Bytes32): Promise<{ verdict: JuryVerdict; over: boolean; endsAt: number; drawFrom: number | null }>;
   jobRequirements(): Promise<JobRequirements>;
   stake(role: StakeRole, account: Address): Promise<StakeStatus>;
   /** Whether its reputation lets a provider take new jobs; its stake is another question. */

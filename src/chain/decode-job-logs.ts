@@ -26,7 +26,8 @@ export type DecodedJobLog =
   | { kind: 'JobAssigned'; dealId: Bytes32; jobId: Bytes32; provider: Address; offerId: Bytes32 }
   | { kind: 'JobSubmitted'; dealId: Bytes32; resultId: Bytes32; until: number }
   | { kind: 'JobChallenged'; dealId: Bytes32; challenger: Address; challengeBond: bigint }
-  | { kind: 'JobJuryOpened'; dealId: Bytes32; members: Address[]; commitUntil: number; revealUntil: number }
+  | { kind: 'JobJuryOpened'; dealId: Bytes32; epoch: number; drawFrom: number; drawUntil: number }
+  | { kind: 'JobJuryDrawn'; dealId: Bytes32; members: Address[]; commitUntil: number; revealUntil: number }
   | { kind: 'JobJuryVoted'; dealId: Bytes32; seat: number; verdict: JuryVerdict }
   | { kind: 'JobRevealed'; dealId: Bytes32; resultId: Bytes32 }
   | { kind: 'JobConcluded'; jobId: Bytes32; resultId: Bytes32 | null; agreeing: number; refund: bigint }
@@ -177,12 +178,22 @@ export const JOB_DECODERS: readonly (readonly [Hex, Decoder])[] = [
   ],
   [
     topicOf(juriesInterface, 'Opened'),
+    ({ topics, data }) => ({
+      kind: 'JobJuryOpened',
+      dealId: topic(topics, 1),
+      epoch: small(data, 0),
+      drawFrom: small(data, 1),
+      drawUntil: small(data, 2),
+    }),
+  ],
+  [
+    topicOf(juriesInterface, 'Drawn'),
     ({ topics, data }) => {
       const at = small(data, 0, 4096);
       if (at % 32 !== 0) throw new Malformed('offset');
       const count = small(data, at / 32, MAX_SEATS);
       return {
-        kind: 'JobJuryOpened',
+        kind: 'JobJuryDrawn',
         dealId: topic(topics, 1),
         members: Array.from({ length: count }, (_, index) => address(data, at / 32 + 1 + index)),
         commitUntil: small(data, 1),

@@ -282,9 +282,16 @@ const jobPairs: Pair[] = [
   pair(
     juriesInterface,
     'Opened',
+    fc.record({ dealId: id, epoch: fc.nat(2 ** 32 - 1), drawFrom: time, drawUntil: time }),
+    (value) => [value.dealId, value.epoch, value.drawFrom, value.drawUntil],
+    (value) => ({ kind: 'JobJuryOpened', ...value }),
+  ),
+  pair(
+    juriesInterface,
+    'Drawn',
     fc.record({ dealId: id, members: fc.array(account, { maxLength: 7 }), commitUntil: time, revealUntil: time }),
     (value) => [value.dealId, value.members, value.commitUntil, value.revealUntil],
-    (value) => ({ kind: 'JobJuryOpened', ...value }),
+    (value) => ({ kind: 'JobJuryDrawn', ...value }),
   ),
   pair(
     juriesInterface,

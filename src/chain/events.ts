@@ -130,8 +130,10 @@ export type JobEvent =
   | ({ kind: 'JobSubmitted'; resultId: Bytes32; until: number } & JobDealPlace)
   /** `challengeBond` is what the challenger locked. */
   | ({ kind: 'JobChallenged'; challenger: Address; challengeBond: bigint } & JobDealPlace)
-  /** The jury of a challenged result; without five members there is no quorum and the case is over at once. */
-  | ({ kind: 'JobJuryOpened'; members: Address[]; commitUntil: number; revealUntil: number } & JobDealPlace)
+  /** A challenged result waits for its jury; unix seconds between which anybody has it drawn. */
+  | ({ kind: 'JobJuryOpened'; epoch: number; drawFrom: number; drawUntil: number } & JobDealPlace)
+  /** Its jury; without five members there is no quorum and the case is over at once. */
+  | ({ kind: 'JobJuryDrawn'; members: Address[]; commitUntil: number; revealUntil: number } & JobDealPlace)
   | ({ kind: 'JobJuryVoted'; seat: number; verdict: JuryVerdict } & JobDealPlace)
   /** A copy showed what it had committed to. */
   | ({ kind: 'JobRevealed'; resultId: Bytes32 } & JobDealPlace)

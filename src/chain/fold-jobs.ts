@@ -115,6 +115,7 @@ export function nextJob(before: IndexedJob | null, event: JobEvent): IndexedJob 
     case 'JobChallenged':
       return { ...before, state: 'disputed' };
     case 'JobJuryOpened':
+    case 'JobJuryDrawn':
     case 'JobJuryVoted':
       return before;
     case 'JobRevealed':
@@ -180,6 +181,8 @@ export function nextJobDeal(
     case 'JobChallenged':
       return { ...before, state: 'disputed', challenger: event.challenger, challengeBond: event.challengeBond };
     case 'JobJuryOpened':
+      return { ...before, jury: { endsAt: event.drawUntil, valid: 0, invalid: 0 } };
+    case 'JobJuryDrawn':
       return { ...before, jury: { endsAt: event.revealUntil, valid: 0, invalid: 0 } };
     case 'JobJuryVoted': {
       const { endsAt, valid, invalid } = before.jury ?? { endsAt: 0, valid: 0, invalid: 0 };
@@ -205,7 +208,7 @@ export function concernedByJob(event: JobEvent, deal: IndexedJobDeal | null): Ad
   if (event.kind === 'JobPosted' || event.kind === 'JobCancelled') accounts.add(terms.assignee);
   const challenger = event.kind === 'JobChallenged' ? event.challenger : deal?.challenger;
   if (challenger) accounts.add(challenger).add(terms.arbiter);
-  if (event.kind === 'JobJuryOpened') for (const member of event.members) accounts.add(member);
+  if (event.kind === 'JobJuryDrawn') for (const member of event.members) accounts.add(member);
   accounts.delete(ETH);
   return [...accounts];
 }

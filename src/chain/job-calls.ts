@@ -18,6 +18,7 @@ export type JobCalls = Pick<
   | 'finalizeJob'
   | 'expireJob'
   | 'challengeJob'
+  | 'drawJury'
   | 'resolveJob'
   | 'decideJob'
   | 'revealJob'
@@ -45,28 +46,17 @@ export function jobContractsOf({ jobs, juries, stakes, record, parameters }: Net
   return { jobs, juries, stakes, record, parameters };
 }
 
-/** A challenge draws its jury by the block it is mined in: an estimate in another block may be too low. */
-const CHALLENGE_GAS = 1_000_000n;
-
 export function makeJobCalls(contracts: NetworkContracts): JobCalls {
   const at = (): { jobs: Address; stakes: Address; record: Address } => jobContractsOf(contracts);
-  const jobs = (
-    method: string,
-    args: readonly unknown[],
-    label: string,
-    { value = 0n, gasLimit }: { value?: bigint | undefined; gasLimit?: bigint } = {},
-  ): Call =>
-    encodeCall(at().jobs, jobsInterface, method, args, label, {
-      value,
-      ...(gasLimit === undefined ? {} : { gasLimit }),
-    });
+  const jobs = (method: string, args: readonly unknown[], label: string, value = 0n): Call =>
+    encodeCall(at().jobs, jobsInterface, method, args, label, { value });
   const stakes = (method: string, args: readonly unknown[]): Call =>
     encodeCall(at().stakes, stakesInterface, method, args, method);
   const record = (method: string, args: readonly unknown[], label: string): Call =>
     encodeCall(at().record, recordInterface, method, args, label);
 
   return {
-    postJob: (terms, spec, value) => jobs('post', [terms, spec], 'post job', { value }),
+    postJob: (terms, spec, value) => jobs('post', [terms, spec], 'post job', value),
     cancelJob: (terms) => jobs('cancel', [terms], 'cancel job'),
     assignJob: (terms, offerId, validUntil, signature) =>
       jobs('assign', [terms, offerId, validUntil, signature], 'assign job'),
@@ -75,8 +65,8 @@ export function makeJobCalls(contracts: NetworkContracts): JobCalls {
     acceptJob: (terms, offerId) => jobs('accept', [terms, offerId], 'accept result'),
     finalizeJob: (terms, offerId) => jobs('finalize', [terms, offerId], 'finalize job'),
     expireJob: (terms, offerId) => jobs('expire', [terms, offerId], 'expire job'),
-    challengeJob: (terms, offerId, value) =>
-      jobs('challenge', [terms, offerId], 'challenge result', { value, gasLimit: CHALLENGE_GAS }),
+    challengeJob: (terms, offerId, value) => jobs('challenge', [terms, offerId], 'challenge result', value),
+    drawJury: (terms, offerId) => jobs('draw', [terms, offerId], 'draw jury'),
     resolveJob: (terms, offerId) => jobs('resolve', [terms, offerId], 'resolve dispute'),
     decideJob: (terms, offerId, valid) => jobs('decide', [terms, offerId, valid], 'decide dispute'),
     revealJob: (terms, offerId, resultId, salt) => jobs('reveal', [terms, offerId, resultId, salt], 'reveal result'),

@@ -17,6 +17,9 @@ import type { NetworkContracts } from './profile.ts';
 
 const VERDICTS: readonly JuryVerdict[] = ['none', 'valid', 'invalid', 'unavailable'];
 
+/** How long a jury can be drawn, as the Juries contract has it. */
+const JURY_DRAW_SECONDS = 86_400;
+
 /** Every answer of a view function, or its first. */
 type View<T> = (to: Address, of: Interface, method: string, args: readonly unknown[]) => Promise<T>;
 
@@ -41,8 +44,17 @@ export function createJobReads(contracts: NetworkContracts, one: View<unknown>, 
       };
     },
     async jury(jobId) {
-      const [verdict, over, endsAt] = await all(at().juries, juriesInterface, 'verdictOf', [jobId]);
-      return { verdict: VERDICTS[Number(verdict)] ?? 'none', over: over === true, endsAt: Number(endsAt) };
+      const [[verdict, over, endsAt], kept] = await Promise.all([
+        all(at().juries, juriesInterface, 'verdictOf', [jobId]),
+        one(at().juries, juriesInterface, 'get', [jobId]) as Promise<{ commitUntil: unknown; revealUntil: unknown }>,
+      ]);
+      const waits = Number(kept.commitUntil) === 0 && over !== true;
+      return {
+        verdict: VERDICTS[Number(verdict)] ?? 'none',
+        over: over === true,
+        endsAt: Number(endsAt),
+        drawFrom: waits ? Number(kept.revealUntil) - JURY_DRAW_SECONDS : null,
+      };
     },
     async jobRequirements() {
       const { parameters } = at();

@@ -258,6 +258,10 @@ export const JOB_REASONS: Readonly<Record<string, Reason>> = {
   BadShare: { code: 'bad-input', words: () => 'More than the whole stake cannot be taken.' },
   // Juries
   CaseExists: { code: 'conflict', words: () => 'This dispute is open already.' },
+  NotDrawing: {
+    code: 'conflict',
+    words: () => 'A jury is drawn once, in the 24 hours after the secrets of the day of the challenge are out.',
+  },
   NotMember: { code: 'not-allowed', words: () => 'Only a member of the jury can do that.' },
   CommitOver: {
     code: 'conflict',

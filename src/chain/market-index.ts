@@ -207,6 +207,7 @@ function complete(
     case 'JobSubmitted':
     case 'JobChallenged':
     case 'JobJuryOpened':
+    case 'JobJuryDrawn':
     case 'JobJuryVoted':
     case 'JobRevealed':
     case 'JobConcluded':

@@ -43,7 +43,7 @@ describe('a single run', () => {
 
   test('a dispute is resolved once its jury is over, and an arbiter had its time', () => {
     const deal = { state: 'disputed' as const };
-    const jury = { verdict: 'none' as const, over: true, endsAt: 20_000 };
+    const jury = { verdict: 'none' as const, over: true, endsAt: 20_000, drawFrom: null };
     expect(nextMove(run(), view(20_000, deal))).toBeNull();
     expect(nextMove(run(), { ...view(20_000, deal), jury: { ...jury, over: false } })).toBeNull();
     expect(nextMove(run(), { ...view(20_000, deal), jury })).toBe('resolve');
@@ -51,6 +51,14 @@ describe('a single run', () => {
     expect(nextMove(judged, { ...view(20_000, deal), jury })).toBeNull();
     expect(nextMove(judged, { ...view(20_000, deal), jury: { ...jury, verdict: 'valid' } })).toBe('resolve');
     expect(nextMove(judged, { ...view(20_000 + 7 * 86_400, deal), jury })).toBe('resolve');
+  });
+
+  test('a jury is drawn when it can be, a little after the renter did', () => {
+    const deal = { state: 'disputed' as const };
+    const jury = { verdict: 'none' as const, over: false, endsAt: 99_000, drawFrom: 20_000 };
+    expect(nextMove(run(), { ...view(20_059, deal), jury })).toBeNull();
+    expect(nextMove(run(), { ...view(20_060, deal), jury })).toBe('draw');
+    expect(nextMove(run(), { ...view(20_060, deal), jury: { ...jury, drawFrom: null } })).toBeNull();
   });
 
   test('nothing is sent for what is settled, or not seen yet', () => {

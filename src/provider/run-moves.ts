@@ -6,10 +6,12 @@ import type { IndexedJob, IndexedJobDeal } from '../store/indexed-jobs.ts';
 import type { JobRun } from '../store/ledger.ts';
 
 /** What a provider sends about its run, after it was taken. */
-export type RunMove = 'submit' | 'reveal' | 'conclude' | 'collect' | 'finalize' | 'resolve' | 'expire';
+export type RunMove = 'submit' | 'reveal' | 'conclude' | 'collect' | 'finalize' | 'draw' | 'resolve' | 'expire';
 
 /** The renter may accept, or expire, first; and a clock a little ahead of the chain's sends nothing that reverts. */
 const PATIENCE_SECONDS = 10;
+/** The renter has its jury drawn first. */
+const DRAW_PATIENCE_SECONDS = 60;
 /** How long an arbiter has to decide, as the Jobs contract has it. */
 const ARBITER_SECONDS = 7 * 86_400;
 
@@ -35,6 +37,7 @@ export function nextMove(run: JobRun, { now, job, deal, jury }: RunView): RunMov
       if (single) return now >= deal.until + PATIENCE_SECONDS ? 'finalize' : null;
       return copyMove(run, job, now);
     case 'disputed':
+      if (jury && jury.drawFrom !== null) return now >= jury.drawFrom + DRAW_PATIENCE_SECONDS ? 'draw' : null;
       return jury?.over && (jury.verdict !== 'none' || terms.arbiter === ETH || now >= jury.endsAt + ARBITER_SECONDS)
         ? 'resolve'
         : null;

@@ -94,6 +94,8 @@ export class RunSender {
         return calls.collectJob(terms, offerId);
       case 'finalize':
         return calls.finalizeJob(terms, offerId);
+      case 'draw':
+        return calls.drawJury(terms, offerId);
       case 'resolve':
         return calls.resolveJob(terms, offerId);
       case 'expire':

@@ -333,7 +333,14 @@ export function challenge(world: JobsWorld, caller: Address, terms: JobTerms, of
   const bonded = onMarket(disputed, (market, self) =>
     vault.lock(market, self, terms.token, caller, challengeBondOf(terms)),
   );
-  return juries.open(bonded, jobId, [terms.renter, offers.providerOf(offerId), caller]);
+  return juries.open(bonded, jobId);
+}
+
+export function draw(world: JobsWorld, terms: JobTerms, offerId: Bytes32): JobsWorld {
+  requireSingle(world, terms, offerId, JOB_STATE.DISPUTED);
+  const jobId = jobIdOf(terms);
+  const challenger = world.challengers.get(jobId) ?? ETH;
+  return juries.draw(world, jobId, [terms.renter, offers.providerOf(offerId), challenger]);
 }
 
 function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: juries.Verdict): JobsWorld {

@@ -4,8 +4,15 @@
  */
 import { AbiCoder, ParamType, keccak256 } from 'ethers';
 import type { Address, Bytes32 } from '../shared/ids.ts';
-import { epochIn, sittingEpoch, type AttestationsWorld } from './attestations-model.ts';
-import { STAKE_ROLE, isActive, type StakesWorld } from './stakes-model.ts';
+import {
+  EPOCH_SECONDS,
+  REVEAL_SECONDS,
+  epochAt,
+  epochIn,
+  sittingEpoch,
+  type AttestationsWorld,
+} from './attestations-model.ts';
+import { STAKE_ROLE, stakeOf, type StakesWorld } from './stakes-model.ts';
 import { Revert, withEntry } from './world.ts';
 
 export const VERDICT = { NONE: 0, VALID: 1, INVALID: 2, UNAVAILABLE: 3 } as const;
@@ -16,11 +23,16 @@ export const JURY_QUORUM = 5;
 const MAX_DRAWS = 32;
 export const JURY_COMMIT_SECONDS = 24 * 3600;
 export const JURY_REVEAL_SECONDS = 12 * 3600;
+/** How long a jury can be drawn, from the end of the reveals of the epoch it is drawn from. */
+export const JURY_DRAW_SECONDS = 24 * 3600;
 
 export interface ModelCase {
-  /** Unix seconds until which members commit, and reveal. */
+  /** Unix seconds until which members commit; 0 while they are not drawn. */
   commitUntil: number;
+  /** Unix seconds until which they reveal; while they are not drawn, until which they can be. */
   revealUntil: number;
+  /** The epoch of the challenge. */
+  epoch: number;
   /** By seat. */
   members: readonly Address[];
   /** By seat: what has been committed to and not revealed yet. */
@@ -36,14 +48,13 @@ export interface JuriesWorld {
   stakes: StakesWorld;
   /** Who has entered which draw, whose keys act for whom, who never sits again. */
   validators: Pick<AttestationsWorld, 'epochs' | 'operators' | 'barred'>;
-  /** The block's randomness. */
-  randao: Bytes32;
   cases: ReadonlyMap<Bytes32, ModelCase>;
 }
 
 const NO_CASE: ModelCase = {
   commitUntil: 0,
   revealUntil: 0,
+  epoch: 0,
   members: [],
   commitments: new Map(),
   committed: 0,
@@ -54,7 +65,7 @@ const NO_CASE: ModelCase = {
 
 const coder = AbiCoder.defaultAbiCoder();
 const COMMITMENT = ['bytes32', 'address', 'uint8', 'bytes32'].map((type) => ParamType.from(type));
-const SEED = ['bytes32', 'bytes32', 'bytes32'].map((type) => ParamType.from(type));
+const SEED = ['bytes32', 'bytes32'].map((type) => ParamType.from(type));
 const DRAW = ['bytes32', 'uint256'].map((type) => ParamType.from(type));
 const hash = (types: readonly ParamType[], values: readonly unknown[]): Bytes32 =>
   keccak256(coder.encode(types, values)) as Bytes32;
@@ -74,31 +85,53 @@ const withCase = <W extends JuriesWorld>(world: W, caseId: Bytes32, one: ModelCa
   cases: withEntry(world.cases, caseId, one),
 });
 
-function draw({ stakes, validators, randao }: JuriesWorld, caseId: Bytes32, parties: readonly Address[]): Address[] {
-  const epoch = sittingEpoch(stakes.market.now);
-  const { candidates, seed } = epochIn(validators, epoch);
+function membersOf(
+  { stakes, validators }: JuriesWorld,
+  caseId: Bytes32,
+  epoch: number,
+  parties: readonly Address[],
+): Address[] {
+  const { candidates, signers, seed } = epochIn(validators, epoch);
   const total = candidates.at(-1)?.weightSum ?? 0n;
   const members: Address[] = [];
-  if (total === 0n) return members;
-  const own = hash(SEED, [seed, randao, caseId]);
+  const own = hash(SEED, [seed, caseId]);
   for (let i = 0; i < MAX_DRAWS && members.length < JURY_SEATS; i += 1) {
     const at = BigInt(hash(DRAW, [own, i])) % total;
-    const one = candidates.find(({ weightSum }) => weightSum > at)?.validator;
-    if (!one || members.includes(one) || parties.includes(one) || validators.barred.has(one)) continue;
-    if (isActive(stakes, STAKE_ROLE.VALIDATOR, one)) members.push(one);
+    const index = candidates.findIndex(({ weightSum }) => weightSum > at);
+    const { validator: one, weightSum } = candidates[index] as (typeof candidates)[number];
+    if (!signers.get(one)?.revealed || members.includes(one) || parties.includes(one)) continue;
+    const weight = weightSum - (candidates[index - 1]?.weightSum ?? 0n);
+    const { staked } = stakeOf(stakes, STAKE_ROLE.VALIDATOR, one);
+    if (!validators.barred.has(one) && staked >= weight) members.push(one);
   }
   return members;
 }
 
-/** Only from Jobs, when a result is challenged. */
-export function open<W extends JuriesWorld>(world: W, caseId: Bytes32, parties: readonly Address[]): W {
-  if (caseOf(world, caseId).revealUntil !== 0) refuse('CaseExists', caseId);
+/** The time of a jury counts from its draw. */
+function seatJury<W extends JuriesWorld>(world: W, caseId: Bytes32, epoch: number, members: readonly Address[]): W {
   const { now } = world.stakes.market;
-  const members = draw(world, caseId, parties);
   const able = members.length >= JURY_QUORUM;
   const commitUntil = able ? now + JURY_COMMIT_SECONDS : now;
   const revealUntil = able ? commitUntil + JURY_REVEAL_SECONDS : now;
-  return withCase(world, caseId, { ...NO_CASE, members, commitUntil, revealUntil });
+  return withCase(world, caseId, { ...NO_CASE, epoch, members, commitUntil, revealUntil });
+}
+
+/** Only from Jobs, when a result is challenged. */
+export function open<W extends JuriesWorld>(world: W, caseId: Bytes32): W {
+  if (caseOf(world, caseId).revealUntil !== 0) refuse('CaseExists', caseId);
+  const epoch = epochAt(world.stakes.market.now);
+  if (epochIn(world.validators, epoch).candidates.length < JURY_QUORUM) return seatJury(world, caseId, epoch, []);
+  return withCase(world, caseId, { ...NO_CASE, epoch, revealUntil: drawFrom(epoch) + JURY_DRAW_SECONDS });
+}
+
+/** Unix seconds from which the jury of a case of this epoch can be drawn. */
+export const drawFrom = (epoch: number): number => (epoch + 1) * EPOCH_SECONDS + REVEAL_SECONDS;
+
+/** Only from Jobs, on anybody's call. */
+export function draw<W extends JuriesWorld>(world: W, caseId: Bytes32, parties: readonly Address[]): W {
+  const { commitUntil, epoch } = caseOf(world, caseId);
+  if (commitUntil !== 0 || sittingEpoch(world.stakes.market.now) !== epoch) refuse('NotDrawing', caseId);
+  return seatJury(world, caseId, epoch, membersOf(world, caseId, epoch, parties));
 }
 
 export function commit<W extends JuriesWorld>(

@@ -28,10 +28,10 @@ export interface TaskAtHand {
   wakeAt(chainSeconds: number): void;
   /** True once it is in a block, false where the chain says that it is not needed (any more). */
   send(
-    what: 'accept' | 'challenge' | 'resolve',
+    what: 'accept' | 'challenge' | 'draw' | 'resolve',
     id: Bytes32,
     call: Parameters<CallBatcher['add']>[1],
-    isState: (state: string) => boolean,
+    isState: (state: string) => boolean | Promise<boolean>,
   ): Promise<boolean>;
   tell(level: 'warning' | 'error', title: string, body: string): void;
 }
@@ -299,9 +299,20 @@ export class ResultFlow {
 
   async #stepDisputed({ dealId, offerId }: IndexedJobDeal): Promise<void> {
     const { terms } = this.#at.task;
-    const jury = await this.#room.chain.reads.jury(dealId);
+    const { calls, reads } = this.#room.chain;
+    const jury = await reads.jury(dealId);
+    if (jury.drawFrom !== null && terms) {
+      const soonest = jury.drawFrom + PATIENCE_SECONDS;
+      if (this.#room.chain.now() < soonest) this.#at.wakeAt(soonest);
+      else {
+        const isUndrawn = async () => (await reads.jury(dealId)).drawFrom !== null;
+        await this.#at.send('draw', dealId, calls.drawJury(terms, offerId), isUndrawn);
+        this.#at.later();
+      }
+      return;
+    }
     if (jury.over && terms) {
-      const call = this.#room.chain.calls.resolveJob(terms, offerId);
+      const call = calls.resolveJob(terms, offerId);
       await this.#at.send('resolve', dealId, call, (state) => state === 'disputed');
       this.#at.later();
     } else this.#at.wakeAt(jury.endsAt + PATIENCE_SECONDS);

@@ -113,7 +113,8 @@ const ORDER = ['assigned', 'submitted', 'disputed', 'revealed', 'verified', 'ref
 /** Events come at least once: one about a deal that has gone on says nothing new. */
 function isHeard(event: JobEvent, { deals }: JobTask): boolean {
   if (!('dealId' in event) || event.kind === 'JobAssigned') return false;
-  const says = { JobSubmitted: 1, JobChallenged: 2, JobJuryOpened: 2, JobJuryVoted: 2, JobRevealed: 3, JobSettled: 4 };
+  const ofJury = { JobJuryOpened: 2, JobJuryDrawn: 2, JobJuryVoted: 2 };
+  const says = { JobSubmitted: 1, JobChallenged: 2, ...ofJury, JobRevealed: 3, JobSettled: 4 };
   const known = deals.find(({ dealId }) => dealId === event.dealId);
   return known === undefined || ORDER.indexOf(known.phase) >= says[event.kind];
 }
@@ -157,6 +158,7 @@ export function taskFactsOf(event: JobEvent, task: JobTask, retries: number): Jo
         detail: 'The result was challenged; a jury looks at it.',
       };
     case 'JobJuryOpened':
+    case 'JobJuryDrawn':
     case 'JobJuryVoted':
       return {};
     case 'JobConcluded':

@@ -325,7 +325,7 @@ export class TaskFlow implements TaskAtHand {
     what: string,
     id: Bytes32,
     call: Parameters<CallBatcher['add']>[1],
-    isState: (state: string) => boolean,
+    isState: (state: string) => boolean | Promise<boolean>,
   ): Promise<boolean> {
     const { batcher, challenges, chain } = this.#room;
     const needed = async () => isState((await chain.reads.jobDeal(id)).state);
