@@ -223,9 +223,9 @@ contract Jobs is EIP712, Multicall {
         _escrow(terms.token, terms.renter, terms.bounty);
     }
 
-    /// @notice Takes an open job back, as long as nobody has taken it.
+    /// @notice Takes an open job back, as long as nobody has taken it. Anybody may once its deadline is over.
     function cancel(JobTerms calldata terms) external {
-        if (msg.sender != terms.renter) revert NotRenter(msg.sender, terms.renter);
+        if (msg.sender != terms.renter && block.timestamp < terms.deadline) revert NotRenter(msg.sender, terms.renter);
         bytes32 jobId = jobIdOf(terms);
         Job storage job = _jobs[jobId];
         if (job.state != State.OPEN || job.taken != 0) revert WrongState(jobId, job.state);
@@ -357,17 +357,18 @@ contract Jobs is EIP712, Multicall {
         {
             revert StillDisputed(jobId);
         }
-        _carryOut(terms, jobId, offerId, verdict);
+        _carryOut(terms, jobId, offerId, verdict, true);
     }
 
-    /// @notice Decides a dispute in which the jury found no quorum, within 7 days of the jury's end.
+    /// @notice Decides a dispute in which the jury found no quorum, within 7 days of the jury's end. It moves bounty and
+    /// bonds; stake and record answer to a jury's quorum alone, for who the arbiter is was one party's choice.
     function decide(JobTerms calldata terms, bytes32 offerId, bool valid) external {
         if (msg.sender != terms.arbiter) revert NotArbiter(msg.sender, terms.arbiter);
         (bytes32 jobId,) = _requireSingle(terms, offerId, State.DISPUTED);
         (Juries.Verdict verdict, bool over, uint40 endsAt) = juries.verdictOf(jobId);
         if (!over || verdict != Juries.Verdict.NONE) revert StillDisputed(jobId);
         if (block.timestamp >= endsAt + ARBITER_SECONDS) revert WindowOver(jobId, endsAt + ARBITER_SECONDS);
-        _carryOut(terms, jobId, offerId, valid ? Juries.Verdict.VALID : Juries.Verdict.INVALID);
+        _carryOut(terms, jobId, offerId, valid ? Juries.Verdict.VALID : Juries.Verdict.INVALID, false);
     }
 
     // ------------------------------------------------------------------------------------------------ copies
@@ -561,7 +562,9 @@ contract Jobs is EIP712, Multicall {
         }
     }
 
-    function _carryOut(JobTerms calldata terms, bytes32 jobId, bytes32 offerId, Juries.Verdict verdict) private {
+    function _carryOut(JobTerms calldata terms, bytes32 jobId, bytes32 offerId, Juries.Verdict verdict, bool isJurys)
+        private
+    {
         address challenger = challengerOf[jobId];
         uint256 bond = challengeBondOf(terms);
         if (verdict != Juries.Verdict.INVALID) {
@@ -576,6 +579,7 @@ contract Jobs is EIP712, Multicall {
         vault.unlock(terms.token, terms.renter, terms.bounty);
         vault.unlock(terms.token, challenger, bond);
         _endDeal(terms, offerId, terms.bond);
+        if (!isJurys) return;
         record.reject(_providerOf(offerId), jobId);
         stakes.slash(IStakes.Role.PROVIDER, _providerOf(offerId), terms.slashBps, challenger);
     }

@@ -222,11 +222,17 @@ contract JobsDisputesTest is JobsBase {
         eq(money(provider) - before, BOUNTY - BOUNTY / 40 + BOUNTY / 10, "bounty and the challenger's bond");
     }
 
-    function test_decide_invalidRefundsAndSlashes() public {
+    function test_decide_invalidRefundsAndSlashesNobody() public {
         (uint256 a, uint256 b, uint256 c) = (money(renter), money(provider), money(challenger));
         JobTerms memory t = _disputedWithArbiter();
         _decide(t, false);
-        _isRejected(t, a, b, c);
+        isIn(idOf(t), Jobs.State.REJECTED);
+        eq(money(renter) - a, JOB_BOND, "refund and the bond");
+        eq(b - money(provider), JOB_BOND, "bond");
+        eq(money(challenger), c, "the challenger's bond");
+        eq(stakes.stakedOf(PROVIDER, provider), 1000e18, "all of the stake");
+        eq(record.reputationOf(provider), 10_000, "reputation");
+        nothingHeld(provider, offerId);
     }
 
     function test_decide_revertsForOtherCaller() public {

@@ -122,7 +122,8 @@ contract JobsHandler is JobsBase {
     }
 
     function _cancel(JobGhost storage g, Jobs.Job memory job) internal {
-        vm.prank(renter);
+        bool isOver = block.timestamp >= g.terms.deadline;
+        vm.prank(isOver ? stranger : renter);
         try bounties.cancel(g.terms) {
             if (job.taken != 0) wrong = "cancelled what is taken";
             _left(g, Jobs.State.REFUNDED);
@@ -236,7 +237,7 @@ contract JobsHandler is JobsBase {
         if (over && found == Juries.Verdict.NONE && g.terms.arbiter != address(0) && seed % 2 == 0) {
             vm.prank(stranger);
             try bounties.decide(g.terms, crewOffers[who], seed % 4 == 0) {
-                return _resolved(g, who, seed % 4 == 0 ? Juries.Verdict.VALID : Juries.Verdict.INVALID);
+                return _left(g, seed % 4 == 0 ? Jobs.State.VERIFIED : Jobs.State.REJECTED);
             } catch {
                 if (block.timestamp < endsAt + 7 days) wrong = "the arbiter could not decide";
             }

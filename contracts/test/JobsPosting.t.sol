@@ -209,6 +209,20 @@ contract JobsPostingTest is JobsBase {
         bounties.cancel(t);
     }
 
+    function test_cancel_afterTheDeadlineAnybodyMay() public {
+        uint256 before = money(renter);
+        JobTerms memory t = posted();
+        vm.warp(t.deadline - 1);
+        vm.expectRevert(abi.encodeWithSelector(Jobs.NotRenter.selector, stranger, renter));
+        vm.prank(stranger);
+        bounties.cancel(t);
+        vm.warp(t.deadline);
+        vm.prank(stranger);
+        bounties.cancel(t);
+        isIn(idOf(t), Jobs.State.REFUNDED);
+        eq(money(renter), before, "all of it, to the renter");
+    }
+
     function test_cancel_revertsOnceTaken() public {
         JobTerms memory t = running();
         vm.expectRevert(errorOf(Jobs.WrongState.selector, idOf(t), uint256(Jobs.State.ASSIGNED)));

@@ -423,8 +423,10 @@ function makeHistory(random) {
         const run = () => model.submit(world, provider, terms, offerId, resultId);
         return { caller: provider, ...jobsCall(name, [terms, offerId, resultId]), run };
       }
-      case 'cancel':
-        return { caller: renter, ...jobsCall(name, [terms]), run: () => model.cancel(world, renter, terms) };
+      case 'cancel': {
+        const caller = chance(0.7) ? renter : STRANGER;
+        return { caller, ...jobsCall(name, [terms]), run: () => model.cancel(world, caller, terms) };
+      }
       case 'accept':
         return simple(renter, () => model.accept(world, renter, terms, offerId));
       case 'finalize':

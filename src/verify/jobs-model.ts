@@ -151,7 +151,7 @@ export function post(world: JobsWorld, caller: Address, terms: JobTerms, spec: s
 }
 
 export function cancel(world: JobsWorld, caller: Address, terms: JobTerms): JobsWorld {
-  if (caller !== terms.renter) refuse('NotRenter', caller, terms.renter);
+  if (caller !== terms.renter && nowOf(world) < terms.deadline) refuse('NotRenter', caller, terms.renter);
   const jobId = jobIdOf(terms);
   const job = jobOf(world, jobId);
   if (job.state !== JOB_STATE.OPEN || job.taken !== 0) refuse('WrongState', jobId, job.state);
@@ -343,7 +343,12 @@ export function draw(world: JobsWorld, terms: JobTerms, offerId: Bytes32): JobsW
   return juries.draw(world, jobId, [terms.renter, offers.providerOf(offerId), challenger]);
 }
 
-function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: juries.Verdict): JobsWorld {
+/** @param isJurys an arbiter's word moves bounty and bonds only */
+function carryOut(
+  world: JobsWorld,
+  terms: JobTerms,
+  { offerId, verdict, isJurys }: { offerId: Bytes32; verdict: juries.Verdict; isJurys: boolean },
+): JobsWorld {
   const jobId = jobIdOf(terms);
   const challenger = world.challengers.get(jobId) ?? ETH;
   const provider = offers.providerOf(offerId);
@@ -358,7 +363,9 @@ function carryOut(world: JobsWorld, terms: JobTerms, offerId: Bytes32, verdict: 
   }
   let next = withJob(world, jobId, { ...jobOf(world, jobId), state: JOB_STATE.REJECTED });
   next = unlock(unlock(next, token, terms.renter, terms.bounty), token, challenger, amount);
-  next = record.reject(endDeal(next, terms, offerId, terms.bond), provider);
+  next = endDeal(next, terms, offerId, terms.bond);
+  if (!isJurys) return next;
+  next = record.reject(next, provider);
   const slashed = stakes.slash(next.stakes, next.stakes.jobs, PROVIDER, provider, terms.slashBps, challenger);
   return { ...next, stakes: slashed };
 }
@@ -369,7 +376,7 @@ export function resolve(world: JobsWorld, terms: JobTerms, offerId: Bytes32): Jo
   const { endsAt, verdict, over } = juries.verdictOf(world, jobId);
   const arbiterSits = verdict === VERDICT.NONE && terms.arbiter !== ETH && nowOf(world) < endsAt + ARBITER_SECONDS;
   if (!over || arbiterSits) refuse('StillDisputed', jobId);
-  return carryOut(world, terms, offerId, verdict);
+  return carryOut(world, terms, { offerId, verdict, isJurys: true });
 }
 
 export function decide(
@@ -384,7 +391,7 @@ export function decide(
   const { endsAt, verdict, over } = juries.verdictOf(world, jobId);
   if (!over || verdict !== VERDICT.NONE) refuse('StillDisputed', jobId);
   if (nowOf(world) >= endsAt + ARBITER_SECONDS) refuse('WindowOver', jobId, endsAt + ARBITER_SECONDS);
-  return carryOut(world, terms, offerId, valid ? VERDICT.VALID : VERDICT.INVALID);
+  return carryOut(world, terms, { offerId, verdict: valid ? VERDICT.VALID : VERDICT.INVALID, isJurys: false });
 }
 
 function requireCopies(world: JobsWorld, terms: JobTerms): ModelJob {

@@ -13,8 +13,9 @@ interface IStakes {
 
     /// @notice Puts part of an account's stake at risk for a deal. It cannot be unbonded until it is disengaged.
     /// Only for modules; each keeps count of its own.
-    /// @param amount The most that this deal can cost the account, so that open deals together never cost more than
-    /// there is. Reverts `InsufficientFreeStake` beyond what is staked and not yet at risk.
+    /// @param amount What the deal's least stake would lose, so that open deals together never answer with the same
+    /// stake. A slash takes its share of all that is there then. Reverts `InsufficientFreeStake` beyond what is staked and
+    /// not yet at risk.
     function engage(Role role, address account, uint256 amount) external;
 
     /// @notice Ends what `engage` began. Only the module that engaged it, and never more than that.
