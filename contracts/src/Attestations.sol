@@ -287,7 +287,7 @@ contract Attestations is EIP712, Multicall {
         _checkSigner(otherDigest, otherSignature, key);
         isBarred[validator] = true;
         emit Equivocated(validator, epoch_, msg.sender);
-        stakes.slash(IStakes.Role.VALIDATOR, validator, EQUIVOCATION_BPS, msg.sender);
+        stakes.slash(IStakes.Role.VALIDATOR, validator, EQUIVOCATION_BPS, 0, msg.sender);
     }
 
     // ------------------------------------------------------------------------------------------------ views

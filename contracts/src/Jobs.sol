@@ -581,7 +581,7 @@ contract Jobs is EIP712, Multicall {
         _endDeal(terms, offerId, terms.bond);
         if (!isJurys) return;
         record.reject(_providerOf(offerId), jobId);
-        stakes.slash(IStakes.Role.PROVIDER, _providerOf(offerId), terms.slashBps, challenger);
+        stakes.slash(IStakes.Role.PROVIDER, _providerOf(offerId), terms.slashBps, riskOf(terms), challenger);
     }
 
     function _payBounty(JobTerms calldata terms, bytes32 jobId, bytes32 offerId) private {

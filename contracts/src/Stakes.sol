@@ -171,14 +171,16 @@ contract Stakes is IStakes, Votes, Multicall {
     }
 
     /// @inheritdoc IStakes
-    function slash(Role role, address account, uint16 slashBps, address finder)
+    function slash(Role role, address account, uint16 slashBps, uint256 atLeast, address finder)
         external
         onlyModule
         returns (uint256 slashed)
     {
         if (slashBps > BPS) revert BadShare(slashBps);
         Stake memory s = _stakes[role][account];
-        slashed = (uint256(s.staked) + s.unbonding) * slashBps / BPS;
+        uint256 all = uint256(s.staked) + s.unbonding;
+        slashed = all * slashBps / BPS;
+        if (slashed < atLeast) slashed = atLeast < all ? atLeast : all;
         // What leaves goes first, so that deals that are still open keep their cover.
         uint256 fromUnbonding = slashed < s.unbonding ? slashed : s.unbonding;
         uint256 fromStaked = slashed - fromUnbonding;

@@ -128,6 +128,25 @@ contract JobsDisputesTest is JobsBase {
         _isRejected(t, a, b, c);
     }
 
+    function test_resolve_invalidCostsWhatWasAtRiskFromWhoHasLeft() public {
+        JobTerms memory t = jobTerms();
+        (t.minStake, t.deadline) = (1000e18, uint40(block.timestamp) + 14 days);
+        post(t);
+        claim(t);
+        vm.prank(provider);
+        stakes.unbond(PROVIDER, 900e18);
+        vm.warp(block.timestamp + 7 days);
+        vm.prank(provider);
+        stakes.release(PROVIDER);
+        hireJury();
+        submit(t);
+        challenge(t);
+        juryFinds(t, Juries.Verdict.INVALID, 5);
+        bounties.resolve(t, offerId);
+        eq(stakes.slashableOf(PROVIDER, provider), 0, "100 of 1,000, not 10 of the 100 left");
+        eq(vault.balanceOf(challenger, address(watt)), 15e18, "finder");
+    }
+
     function _isPaidAndNobodyFined(JobTerms memory t, uint256 ofProvider, uint256 ofChallenger) internal view {
         isIn(idOf(t), Jobs.State.VERIFIED);
         eq(money(provider) - ofProvider, BOUNTY - BOUNTY / 40, "bounty");

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {JobTerms, Jobs} from "../src/Jobs.sol";
 import {Juries} from "../src/Juries.sol";
 import {Parties, Record} from "../src/Record.sol";
+import {Stakes} from "../src/Stakes.sol";
 import {JobsBase} from "./JobsBase.sol";
 
 /// What is known about one job without asking the contract.
@@ -242,11 +243,35 @@ contract JobsHandler is JobsBase {
                 if (block.timestamp < endsAt + 7 days) wrong = "the arbiter could not decide";
             }
         }
+        uint256 staked = stakes.slashableOf(PROVIDER, crew[who]);
         try bounties.resolve(g.terms, crewOffers[who]) {
             if (!over) wrong = "resolved before the jury's end";
+            uint256 left = stakes.slashableOf(PROVIDER, crew[who]);
+            if (found != Juries.Verdict.INVALID) {
+                if (left != staked) wrong = "slashed without a verdict";
+            } else if (left != 0 && staked - left < bounties.riskOf(g.terms)) {
+                wrong = "rejected for less than was at risk";
+            }
             _resolved(g, who, found);
         } catch {
             if (over && (found != Juries.Verdict.NONE || block.timestamp >= endsAt + 7 days)) wrong = "could not resolve";
+        }
+    }
+
+    /// Providers leave with whatever no running job has put at risk: rarely, or nobody would have the stake that jobs ask
+    /// for.
+    function walkOut(uint256 seed) external {
+        vm.warp(now_);
+        address one = crew[seed % crew.length];
+        Stakes.Stake memory s = stakes.get(PROVIDER, one);
+        uint256 free = stakes.freeOf(PROVIDER, one);
+        if (s.unbonding != 0) {
+            if (now_ < s.releaseAt) return;
+            vm.prank(one);
+            stakes.release(PROVIDER);
+        } else if ((seed >> 8) % 8 == 0 && free != 0) {
+            vm.prank(one);
+            stakes.unbond(PROVIDER, uint96(free));
         }
     }
 

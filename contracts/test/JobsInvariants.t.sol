@@ -40,12 +40,13 @@ contract JobsInvariantsTest is JobsBase {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory s = new bytes4[](10);
+        bytes4[] memory s = new bytes4[](11);
         s[0] = s[1] = s[2] = s[3] = s[4] = JobsHandler.step.selector;
         s[5] = s[6] = JobsHandler.postJob.selector;
         s[7] = JobsHandler.wait.selector;
         s[8] = JobsHandler.recordAndRate.selector;
         s[9] = JobsHandler.pause.selector;
+        s[10] = JobsHandler.walkOut.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), s);
     }

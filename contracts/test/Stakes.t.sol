@@ -314,7 +314,7 @@ contract StakesTest is StakesBase {
         vm.expectEmit(true, true, true, true, address(stakes));
         emit Stakes.Slashed(PROVIDER, provider, jobs, 0, 10e18, finder, 1.5e18);
         vm.prank(jobs);
-        eq(stakes.slash(PROVIDER, provider, 1_000, finder), 10e18, "slashed");
+        eq(stakes.slash(PROVIDER, provider, 1_000, 0, finder), 10e18, "slashed");
         eq(stakes.stakedOf(PROVIDER, provider), 90e18, "staked");
         eq(stakes.getVotes(provider), 90e18, "votes");
         eq(vault.balanceOf(finder, address(watt)), 1.5e18, "finder");
@@ -328,7 +328,7 @@ contract StakesTest is StakesBase {
         bond(PROVIDER, provider, HUNDRED);
         uint256 supply = watt.totalSupply();
         vm.prank(attestations);
-        stakes.slash(PROVIDER, provider, 10_000, address(0));
+        stakes.slash(PROVIDER, provider, 10_000, 0, address(0));
         eq(supply - watt.totalSupply(), HUNDRED, "burned");
         eq(stakes.stakedOf(PROVIDER, provider), 0, "staked");
     }
@@ -339,7 +339,7 @@ contract StakesTest is StakesBase {
         vm.expectEmit(true, true, true, true, address(stakes));
         emit Stakes.Slashed(PROVIDER, provider, jobs, 5e18, 5e18, finder, 1.5e18);
         vm.prank(jobs);
-        stakes.slash(PROVIDER, provider, 1_000, finder);
+        stakes.slash(PROVIDER, provider, 1_000, 0, finder);
         Stakes.Stake memory s = stakes.get(PROVIDER, provider);
         eq(s.unbonding, 0, "unbonding");
         eq(s.staked, 90e18, "staked");
@@ -354,7 +354,7 @@ contract StakesTest is StakesBase {
         _unbond(provider, HUNDRED);
         vm.warp(START + 8 days);
         vm.prank(jobs);
-        stakes.slash(PROVIDER, provider, 1_000, finder);
+        stakes.slash(PROVIDER, provider, 1_000, 0, finder);
         vm.prank(provider);
         stakes.release(PROVIDER);
         eq(vault.balanceOf(provider, address(watt)), 90e18, "what is left");
@@ -364,7 +364,7 @@ contract StakesTest is StakesBase {
         bond(PROVIDER, provider, HUNDRED);
         bond(VALIDATOR, provider, HUNDRED);
         vm.prank(attestations);
-        stakes.slash(VALIDATOR, provider, 10_000, finder);
+        stakes.slash(VALIDATOR, provider, 10_000, 0, finder);
         eq(stakes.stakedOf(PROVIDER, provider), HUNDRED, "as provider");
         eq(stakes.stakedOf(VALIDATOR, provider), 0, "as validator");
     }
@@ -373,7 +373,7 @@ contract StakesTest is StakesBase {
         bond(PROVIDER, provider, HUNDRED);
         vm.startPrank(jobs);
         stakes.engage(PROVIDER, provider, HUNDRED);
-        stakes.slash(PROVIDER, provider, 1_000, finder);
+        stakes.slash(PROVIDER, provider, 1_000, 0, finder);
         eq(stakes.atRiskOf(PROVIDER, provider), HUNDRED, "at risk");
         eq(stakes.freeOf(PROVIDER, provider), 0, "free");
         stakes.disengage(PROVIDER, provider, HUNDRED);
@@ -383,14 +383,14 @@ contract StakesTest is StakesBase {
 
     function test_slash_ofNothingTakesNothing() public {
         vm.prank(jobs);
-        eq(stakes.slash(PROVIDER, stranger, 10_000, finder), 0, "slashed");
+        eq(stakes.slash(PROVIDER, stranger, 10_000, 0, finder), 0, "slashed");
         eq(vault.balanceOf(finder, address(watt)), 0, "finder");
     }
 
     function test_slash_toTheLastUnit() public {
         bond(PROVIDER, provider, 1);
         vm.prank(jobs);
-        eq(stakes.slash(PROVIDER, provider, 10_000, finder), 1, "slashed");
+        eq(stakes.slash(PROVIDER, provider, 10_000, 0, finder), 1, "slashed");
         eq(stakes.getVotes(provider), 0, "votes");
         eq(_locked(provider), 0, "locked");
     }
@@ -403,7 +403,7 @@ contract StakesTest is StakesBase {
         if (leaving != 0) _unbond(provider, leaving);
         uint256 supply = watt.totalSupply();
         vm.prank(jobs);
-        uint256 slashed = stakes.slash(PROVIDER, provider, slashBps, finder);
+        uint256 slashed = stakes.slash(PROVIDER, provider, slashBps, 0, finder);
         eq(slashed, uint256(staked) * slashBps / 10_000, "share");
         eq(stakes.slashableOf(PROVIDER, provider), staked - slashed, "left");
         eq(_locked(provider), staked - slashed, "locked");
@@ -413,16 +413,47 @@ contract StakesTest is StakesBase {
         eq(stakes.getVotes(provider), stakes.stakedOf(PROVIDER, provider), "votes");
     }
 
+    function test_slash_takesWhatWasAtRiskFromWhoHasLeft() public {
+        bond(PROVIDER, provider, HUNDRED);
+        vm.prank(jobs);
+        stakes.engage(PROVIDER, provider, 10e18);
+        _unbond(provider, 90e18);
+        vm.warp(START + 7 days);
+        vm.prank(provider);
+        stakes.release(PROVIDER);
+        vm.expectEmit(true, true, true, true, address(stakes));
+        emit Stakes.Slashed(PROVIDER, provider, jobs, 0, 10e18, finder, 1.5e18);
+        vm.prank(jobs);
+        eq(stakes.slash(PROVIDER, provider, 1_000, 10e18, finder), 10e18, "not a tenth of the rest");
+        eq(stakes.slashableOf(PROVIDER, provider), 0, "left");
+    }
+
+    function test_slash_takesTheShareWhereItIsMoreThanWasAtRisk() public {
+        bond(PROVIDER, provider, HUNDRED);
+        vm.prank(jobs);
+        eq(stakes.slash(PROVIDER, provider, 1_000, 10e18 - 1, finder), 10e18, "slashed");
+    }
+
+    function test_slash_takesAllWhereLessThanWasAtRiskIsLeft() public {
+        bond(PROVIDER, provider, HUNDRED);
+        vm.startPrank(jobs);
+        stakes.engage(PROVIDER, provider, 60e18);
+        stakes.slash(PROVIDER, provider, 5_000, 0, finder);
+        eq(stakes.slash(PROVIDER, provider, 1_000, 60e18, finder), 50e18, "slashed");
+        vm.stopPrank();
+        eq(stakes.slashableOf(PROVIDER, provider), 0, "left");
+    }
+
     function test_slash_revertsBeyondTheWhole() public {
         vm.expectRevert(abi.encodeWithSelector(Stakes.BadShare.selector, 10_001));
         vm.prank(jobs);
-        stakes.slash(PROVIDER, provider, 10_001, finder);
+        stakes.slash(PROVIDER, provider, 10_001, 0, finder);
     }
 
     function test_slash_revertsForOthers() public {
         vm.expectRevert(abi.encodeWithSelector(Stakes.NotModule.selector, stranger));
         vm.prank(stranger);
-        stakes.slash(PROVIDER, provider, 1, finder);
+        stakes.slash(PROVIDER, provider, 1, 0, finder);
     }
 
     // ------------------------------------------------------------------------------------------------ isActive

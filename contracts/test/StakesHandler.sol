@@ -142,19 +142,21 @@ contract StakesHandler is StakesBase {
     function slash(uint256 seed) external {
         (IStakes.Role role, address account) = _who(seed);
         vm.prank(account);
-        try stakes.slash(role, account, 1, finder) {
+        try stakes.slash(role, account, 1, 0, finder) {
             foreign = "somebody who is no module slashed";
         } catch {}
         Stakes.Stake memory before = stakes.get(role, account);
         uint256 elsewhere = _everybodyElse(role, account);
         uint16 slashBps = uint16((seed >> 16) % 8 == 0 ? 10_000 : bound(seed >> 24, 0, 2_500));
         bool known = (seed >> 40) % 4 != 0;
+        uint256 atLeast = (seed >> 56) % 3 == 0 ? 0 : bound(seed >> 64, 0, 2 * stakes.atRiskOf(role, account));
         vm.prank((seed >> 48) % 2 == 0 ? jobs : attestations);
-        uint256 slashed = stakes.slash(role, account, slashBps, known ? finder : address(0));
+        uint256 slashed = stakes.slash(role, account, slashBps, atLeast, known ? finder : address(0));
         Stakes.Stake memory later = stakes.get(role, account);
         uint256 bonded = before.staked - later.staked;
         if (slashed > uint256(before.staked) + before.unbonding) oversized = "slashed more than there was";
         if (slashed != bonded + before.unbonding - later.unbonding) oversized = "slashed something else";
+        if (slashed < atLeast && stakes.slashableOf(role, account) != 0) undercut = "slashed less than was at risk";
         if (elsewhere != _everybodyElse(role, account)) foreign = "slashed somebody else too";
         uint256 reward = known ? slashed * 1_500 / 10_000 : 0;
         ghosts[role][account].slashed += slashed;

@@ -159,9 +159,10 @@ function makeHistory(random) {
         const slashBps = chance(0.9)
           ? pick(0, 1000, 1000, int(0, 2500), chance(0.3) ? 10_000 : 1)
           : int(10_000, 10_002);
+        const atLeast = chance(0.4) ? 0n : some(model.atRiskOf(world, role, who), staked / 8n, staked + unbonding);
         const finder = chance(0.7) ? FINDER : pick(ETH, ...STAKERS);
-        const run = () => model.slash(world, module, role, who, slashBps, finder);
-        return { name, caller: module, ...stakesCall(name, [role, who, slashBps, finder]), run };
+        const run = () => model.slash(world, module, role, who, { slashBps, atLeast }, finder);
+        return { name, caller: module, ...stakesCall(name, [role, who, slashBps, atLeast, finder]), run };
       }
       case 'delegate': {
         const to = pick(ETH, ...STAKERS);

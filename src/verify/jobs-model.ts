@@ -366,7 +366,8 @@ function carryOut(
   next = endDeal(next, terms, offerId, terms.bond);
   if (!isJurys) return next;
   next = record.reject(next, provider);
-  const slashed = stakes.slash(next.stakes, next.stakes.jobs, PROVIDER, provider, terms.slashBps, challenger);
+  const share = { slashBps: terms.slashBps, atLeast: riskOf(terms) };
+  const slashed = stakes.slash(next.stakes, next.stakes.jobs, PROVIDER, provider, share, challenger);
   return { ...next, stakes: slashed };
 }
 

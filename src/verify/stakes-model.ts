@@ -169,9 +169,18 @@ export function disengage(
   return withEngaged(world, caller, role, account, engaged - amount);
 }
 
-/** How a slash of `slashBps` hundredths of a percent divides; `fromUnbonding + fromStaked = reward + burned`. */
-export function divideSlash({ staked, unbonding }: ModelStake, slashBps: number, finder: Address) {
-  const slashed = ((staked + unbonding) * BigInt(slashBps)) / BPS;
+/** What a slash takes: `slashBps` hundredths of a percent of all there is, and at least `atLeast` smallest units of WATT. */
+export interface SlashShare {
+  readonly slashBps: number;
+  readonly atLeast: bigint;
+}
+
+/** How a slash divides; `fromUnbonding + fromStaked = reward + burned`. */
+export function divideSlash({ staked, unbonding }: ModelStake, { slashBps, atLeast }: SlashShare, finder: Address) {
+  const all = staked + unbonding;
+  const share = (all * BigInt(slashBps)) / BPS;
+  const owed = share > atLeast ? share : atLeast;
+  const slashed = owed < all ? owed : all;
   const fromUnbonding = slashed < unbonding ? slashed : unbonding;
   const reward = finder === ETH ? 0n : (slashed * FINDER_BPS) / BPS;
   return { slashed, fromUnbonding, fromStaked: slashed - fromUnbonding, reward, burned: slashed - reward };
@@ -182,13 +191,13 @@ export function slash(
   caller: Address,
   role: StakeRole,
   account: Address,
-  slashBps: number,
+  { slashBps, atLeast }: SlashShare,
   finder: Address,
 ): StakesWorld {
   onlyModule(world, caller);
   if (slashBps > Number(BPS)) refuse('BadShare', slashBps);
   const before = stakeOf(world, role, account);
-  const { fromUnbonding, fromStaked, reward, burned } = divideSlash(before, slashBps, finder);
+  const { fromUnbonding, fromStaked, reward, burned } = divideSlash(before, { slashBps, atLeast }, finder);
   const after = { ...before, staked: before.staked - fromStaked, unbonding: before.unbonding - fromUnbonding };
   const counted = countVotes(withStake(world, role, account, after), account, -fromStaked);
   const { stakes: self, watt: token } = world;

@@ -13,9 +13,9 @@ interface IStakes {
 
     /// @notice Puts part of an account's stake at risk for a deal. It cannot be unbonded until it is disengaged.
     /// Only for modules; each keeps count of its own.
-    /// @param amount What the deal's least stake would lose, so that open deals together never answer with the same
-    /// stake. A slash takes its share of all that is there then. Reverts `InsufficientFreeStake` beyond what is staked and
-    /// not yet at risk.
+    /// @param amount The least that this deal costs the account if it is slashed for it, so that no two open deals answer
+    /// with the same stake. More of it where the account has more. Reverts `InsufficientFreeStake` beyond what is staked
+    /// and not yet at risk.
     function engage(Role role, address account, uint256 amount) external;
 
     /// @notice Ends what `engage` began. Only the module that engaged it, and never more than that.
@@ -24,9 +24,13 @@ interface IStakes {
     /// @notice Takes a share of everything an account has staked in a role, what is unbonding included (and first).
     /// Only for modules. Does not disengage.
     /// @param slashBps Share in hundredths of a percent, at most 10,000; from the deal's own terms.
+    /// @param atLeast What the deal had put at risk, in smallest units: taken where the share of what is left is less. Who
+    /// leaves while the deal runs saves nothing of it.
     /// @param finder Gets 15 %; the rest is burned. The zero address burns all of it.
     /// @return slashed What was taken, never more than there was.
-    function slash(Role role, address account, uint16 slashBps, address finder) external returns (uint256 slashed);
+    function slash(Role role, address account, uint16 slashBps, uint256 atLeast, address finder)
+        external
+        returns (uint256 slashed);
 
     /// @notice Stake that counts: bonded, not unbonding.
     function stakedOf(Role role, address account) external view returns (uint256);
