@@ -147,5 +147,14 @@ describe.skipIf(missing !== null)(`a jury${missing === null ? '' : ` (skipped: $
     await world.jump(60);
     expect(await world.ended(taskId)).toMatchObject({ phase: 'failed', paid: null });
     expect(world.renter.chain.jobDeal(caseId)).toMatchObject({ state: 'rejected', refund: WATT });
+    // What a jury rejects costs stake and standing; the challenger, here the renter, gets its part.
+    const { party } = world.providers[0]!;
+    await expect
+      .poll(() => party.chain.standing(party.account), { timeout: 10_000 })
+      .toMatchObject({ rejections: 1, reputation: 6666 });
+    const rewards = world.renter.ledger.movements
+      .list({ chainId: world.network.profile.chainId, account: world.renter.account })
+      .filter(({ kind }) => kind === 'reward');
+    expect(rewards).toHaveLength(1);
   }, 90_000);
 });
