@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ApiClient, ApiInputs, Job } from '../../api/contract.ts';
 import { AppError, toAppError } from '../../shared/errors.ts';
-import { formatBytes } from '../../shared/units.ts';
+import { formatBytes, GIB } from '../../shared/units.ts';
 import type { Command, CommandContext } from './command.ts';
 import { describe, folded, listed } from './job-lines.ts';
 import { follow } from './session-commands.ts';
@@ -265,7 +265,7 @@ export const jobCommands: readonly Command[] = [
       const client = await context.api();
       const [limit, gateways] = [context.options.text('limit'), context.options.text('gateways')];
       const change = {
-        ...(limit === undefined ? {} : { limitBytes: parseBytes(limit, '--limit') }),
+        ...(limit === undefined ? {} : { limitBytes: leastGib(parseBytes(limit, '--limit')) }),
         ...(gateways === undefined ? {} : { gateways: gateways.split(',').filter((url) => url.trim() !== '') }),
       };
       const storage =
@@ -375,6 +375,12 @@ export const jobCommands: readonly Command[] = [
   },
 ];
 
+/** @throws AppError bad-input below what the host takes */
+function leastGib(bytes: number): number {
+  if (bytes >= GIB) return bytes;
+  throw new AppError('bad-input', '--limit must be at least 1 GiB.', { field: '--limit', next: 'Write --limit 1g.' });
+}
+
 /** Does the same with every task that is meant of the submission `taskId` is of; one that goes on meanwhile is left. */
 async function withEach(
   client: ApiClient,
@@ -393,6 +399,7 @@ async function withEach(
     meant.push(...page.jobs.filter(isMeant).map((job) => job.taskId));
     after = page.next;
   }
+  if (meant.length === 0) context.say('No task of this array waits for that.');
   const done: Job[] = [];
   for (const [index, id] of meant.entries()) {
     context.signal.throwIfAborted();
